@@ -1,5 +1,5 @@
-// Package apps knows the apps behind the gate: their names, their hosts, and who may use them. An
-// operator describes them in a file, which Parse reads.
+// Package apps has the apps behind the gate: their names, their hosts, and their allowed users. An
+// operator defines them in a file, which Parse reads.
 package apps
 
 import (
@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// App is something behind a proxy that people use after signing in.
+// App is an application behind a proxy that requires a sign-in.
 type App struct {
 	ID         string // lower case; names the app in the proxy's configuration, in logs and metrics
 	Name       string // shown to users
 	Hosts      []Host
-	Fresh      time.Duration // how old a sign-in may be; 0 for any age
+	Fresh      time.Duration // maximum age of a sign-in; 0 for any
 	Until      time.Time     // end of access for all users; zero if there is none
 	Since      time.Time     // app cookies issued before it are void; zero if there is none
 	AccessKeys bool          // programs may use keys
 
-	allow rule   // all of rules together
+	allow rule   // the union of rules
 	rules []Rule // in the order of the file
 }
 
 // Rule is an entry of an app's allow list.
 type Rule struct {
-	Text string // as the file has it
+	Text string // as in the file
 	Line int    // of the file
 
 	members rule
@@ -49,7 +49,7 @@ func (a *App) Matching(email string) (matching []Rule) {
 }
 
 // IsVoid reports whether an app cookie that was issued at a time is void by the app's Since. A
-// Since that is still ahead voids nothing: the cookie that replaces a void one has to be good.
+// Since in the future voids nothing: a new cookie would be void again.
 func (a *App) IsVoid(issuedAt, now time.Time) bool {
 	return issuedAt.Before(a.Since) && !now.Before(a.Since)
 }
@@ -66,7 +66,7 @@ type Set struct {
 	apps   []*App          // in the order of the file
 	byID   map[string]*App //
 	exact  map[string]*App // by host
-	wild   map[string]*App // by what follows the first label of a host, with its dot
+	wild   map[string]*App // by the part after the first label of a host, with its dot
 	groups []group
 }
 
@@ -141,7 +141,7 @@ func (s *Set) Groups(email string) []string {
 type rule struct {
 	everyone  bool
 	addresses map[string]bool // canonical
-	domains   map[string]bool // what follows the @ of an address
+	domains   map[string]bool // the part after the @ of an address
 }
 
 func (r rule) matches(email string) bool {
@@ -155,11 +155,11 @@ type Current struct{ set atomic.Pointer[Set] }
 // Load returns the set in use, nil if there is none.
 func (c *Current) Load() *Set { return c.set.Load() }
 
-// Store makes a set the one in use.
+// Store replaces the set in use.
 func (c *Current) Store(set *Set) { c.set.Store(set) }
 
-// IsFresh reports whether a sign-in is young enough for the app. A time that is more than a minute
-// ahead is of before the database's clock was set back, and counts as long ago.
+// IsFresh reports whether a sign-in is recent enough for the app. A time more than a minute ahead
+// is from before the database's clock was set back, and counts as old.
 func (a *App) IsFresh(signedInAt, now time.Time) bool {
 	age := now.Sub(signedInAt)
 	return a.Fresh == 0 || age < a.Fresh && age > -time.Minute

@@ -7,11 +7,11 @@ import (
 	"net/url"
 )
 
-// Arrival says from which app a browser comes to Sana's host: to get its app cookie, it goes back
-// with a ticket that only this browser can use.
+// Arrival is the app from which a browser comes to Sana's host. To get its app cookie, the browser
+// returns with a ticket that only it can use.
 type Arrival struct {
 	Host string `json:"host"` // of the app, as NormalizeHost returns it
-	// where the browser goes in the end, as ReturnPath returns it
+	// Path is the page to return to, as ReturnPath returns it.
 	Path      string `json:"path"`
 	NonceHash string `json:"nonce_hash"` // see HashNonce
 }
@@ -34,14 +34,14 @@ func IsNonce(text string) bool {
 	return err == nil && len(raw) == nonceBytes && encoding.EncodeToString(raw) == text
 }
 
-// HashNonce returns the hash of a nonce, which proves that the browser that has the nonce began.
+// HashNonce returns the hash of a nonce, which binds a handoff to the browser with the nonce.
 func HashNonce(nonce string) string {
 	sum := sha256.Sum256([]byte(nonce))
 	return encoding.EncodeToString(sum[:])
 }
 
-// ParseArrival returns an arrival from what a browser brings along. ok is false if it names no
-// host, or no hash. A path that leads elsewhere becomes "/".
+// ParseArrival parses an arrival from a browser's query. ok is false without a host or a hash. A
+// path to another host becomes "/".
 func ParseArrival(host, path, nonceHash string) (a Arrival, ok bool) {
 	normal, ok := NormalizeHost([]byte(host))
 	return Arrival{normal, ReturnPath(path), nonceHash}, ok && IsNonce(nonceHash)

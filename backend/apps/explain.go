@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Explain says, for an operator, whether an app is open to the user with a canonical address at a
-// time, and which entries of the file decide that. isOpen is what App.Allows returns.
+// Explain describes to an operator whether an app is open to the user with a canonical address at a
+// time, and the entries of the file that decide that. isOpen is the result of App.Allows.
 func (s *Set) Explain(a *App, email string, now time.Time) (text string, isOpen bool) {
 	isOpen = a.Allows(email, now)
 	var lines []string

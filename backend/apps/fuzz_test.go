@@ -8,8 +8,7 @@ import (
 	"sana/backend/account"
 )
 
-// Laws of Parse: it does not panic, and a file that it accepts has apps that keep what the package
-// promises, whatever the file says.
+// Parse never panics, and the apps of an accepted file satisfy the invariants of the package.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(example), "wiki.example.org", "ada@example.org")
 	f.Add([]byte("apps: {a: {name: A, hosts: ['*.a.example'], allow: [group:everyone]}}"),
@@ -50,10 +49,10 @@ func checkApp(t *testing.T, set *Set, app *App) {
 		t.Errorf("app %q named %q has %d hosts", app.ID, app.Name, len(app.Hosts))
 	}
 	if app.Fresh != 0 && app.Fresh < minFresh {
-		t.Errorf("app %s wants a sign-in of the last %s", app.ID, app.Fresh)
+		t.Errorf("app %s requires a sign-in of the last %s", app.ID, app.Fresh)
 	}
 	if app.Allows("", day) || app.Allows("ada", day) {
-		t.Errorf("app %s is open to nobody in particular", app.ID)
+		t.Errorf("app %s allows no user", app.ID)
 	}
 	for _, host := range app.Hosts {
 		concrete := strings.Replace(host.String(), "*", "x", 1)
@@ -73,8 +72,8 @@ func checkApp(t *testing.T, set *Set, app *App) {
 	}
 }
 
-// Laws of NormalizeHost: its result is its own normal form, and has no character that means
-// something in a URL, a header or a cookie.
+// NormalizeHost is idempotent, and its result has no character with a meaning in a URL, a header or
+// a cookie.
 func FuzzNormalizeHost(f *testing.F) {
 	for _, seed := range []string{"wiki.example.org", "WIKI.example.org:8443", "a.", "", "[::1]",
 		"a%2f", "ſ.example", "K.example"} {
@@ -95,8 +94,8 @@ func FuzzNormalizeHost(f *testing.F) {
 	})
 }
 
-// Law of ReturnPath: appended to an origin, its result stays on that origin, as net/url reads it
-// and as browsers do, which take \ for / and drop tabs and line breaks.
+// Appended to an origin, the result of ReturnPath stays on that origin, for net/url and for
+// browsers, which read \ as / and remove tabs and line breaks.
 func FuzzReturnPath(f *testing.F) {
 	for _, seed := range []string{
 		"/", "/a?b=c&d=%2f", "//evil.example", `/\evil.example`, "/\t/evil.example",

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// Host is a host of an app: a name, or a name whose first label may be any.
+// Host is a host of an app: a name, or a name with any first label.
 type Host struct {
-	name   string // exact, or what follows the first label, with its dot
+	name   string // exact, or the part after the first label, with its dot
 	isWild bool
 }
 
@@ -22,7 +22,7 @@ func (h Host) String() string {
 	return h.name
 }
 
-// IsWild reports whether the first label of the host may be any.
+// IsWild reports whether the host allows any first label.
 func (h Host) IsWild() bool { return h.isWild }
 
 func (h Host) matches(host string) bool {
@@ -49,7 +49,7 @@ func (h Host) overlaps(other Host) bool {
 const maxHost = 253 + len(":65535")
 
 // NormalizeHost returns a Host header as FindHost and Serves compare it: in lower case. ok is false
-// for everything that no browser sends as the name of an app's host, such as a trailing dot.
+// for values that no browser sends for the host of an app, such as a trailing dot.
 func NormalizeHost(header []byte) (host string, ok bool) {
 	if len(header) == 0 || len(header) > maxHost {
 		return "", false
@@ -74,7 +74,7 @@ func isLabel(label string) bool {
 	})
 }
 
-// parseHost reads a host of the file. mistake says what is wrong with it, "" for nothing.
+// parseHost parses a host of the file. mistake describes an error, "" for none.
 func parseHost(text string, development bool) (host Host, mistake string) {
 	name, port := text, ""
 	if before, after, ok := strings.Cut(text, ":"); ok {

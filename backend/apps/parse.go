@@ -16,19 +16,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Options are what the file is judged by besides its own text.
+// Options are the settings against which the file is checked.
 type Options struct {
 	PublicHost  string // of PUBLIC_URL, with its port if it has one
 	Development bool   // hosts may have ports, and names without a dot
 }
 
-// maxFile is how many bytes a file may have.
+// maxFile is the maximum size of a file in bytes.
 const maxFile = 1 << 20
 
-// idPattern is what names apps and groups.
+// idPattern matches the ids of apps and groups.
 var idPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
 
-// maxName is how many characters the name of an app may have.
+// maxName is the maximum length of the name of an app in characters.
 const maxName = 40
 
 // Parse reads the text of an apps file:
@@ -38,7 +38,7 @@ const maxName = 40
 //	apps:
 //	  wiki: {name: Wiki, hosts: [wiki.example.org], allow: [group:staff]}
 //
-// The error names every mistake, one a line, each with the number of its line.
+// The error lists every mistake on its own line, with its line number.
 func Parse(text []byte, o Options) (*Set, error) {
 	if len(text) > maxFile {
 		return nil, fmt.Errorf("the file is larger than %d bytes", maxFile)
@@ -57,7 +57,7 @@ func Parse(text []byte, o Options) (*Set, error) {
 	return p.set, nil
 }
 
-// parser gathers mistakes.
+// parser collects mistakes.
 type parser struct {
 	options  Options
 	set      *Set
@@ -71,7 +71,7 @@ type mistake struct {
 	text string
 }
 
-// claim is a host with the app that has it.
+// claim is a host with its app.
 type claim struct {
 	Host
 	app *App
@@ -91,7 +91,7 @@ func (p *parser) err() error {
 	return errors.Join(list...)
 }
 
-// parse reads the whole document. Unmarshal has read its first one only.
+// parse reads the whole document. Unmarshal has read only the first one.
 func (p *parser) parse(text []byte, document *yaml.Node) {
 	if len(document.Content) == 0 {
 		p.fail(&yaml.Node{Line: 1}, "the file is empty; it needs the key apps")
@@ -121,7 +121,7 @@ type entry struct {
 	value *yaml.Node
 }
 
-// entries returns the entries of a mapping. Keys are strings, and each is there once.
+// entries returns the entries of a mapping. Keys are unique strings.
 func (p *parser) entries(n *yaml.Node, what string) (list []entry) {
 	if n.Kind != yaml.MappingNode || n.Anchor != "" {
 		p.failKind(n, what, "a mapping")
@@ -180,7 +180,7 @@ func (p *parser) string(n *yaml.Node, what string) (text string, ok bool) {
 	return n.Value, true
 }
 
-// failKind says that a node has the wrong kind. Anchors and aliases have no place in a file.
+// failKind says that a node has the wrong kind. Anchors and aliases are not allowed.
 func (p *parser) failKind(n *yaml.Node, what, want string) {
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
 		p.fail(n, "%s uses an anchor; write the value out", what)
@@ -293,8 +293,8 @@ func (p *parser) parseName(app *App, n *yaml.Node, what string) {
 	}
 }
 
-// isInvisible reports whether a character is a control character, turns the direction of writing,
-// or is shown as nothing.
+// isInvisible reports whether a character is a control character, changes the writing direction, or
+// is invisible.
 func isInvisible(r rune) bool {
 	return r != ' ' &&
 		(unicode.IsControl(r) || !unicode.IsPrint(r) || unicode.Is(unicode.Bidi_Control, r))
@@ -320,7 +320,7 @@ func (p *parser) parseHosts(app *App, n *yaml.Node, what string) {
 	}
 }
 
-// claim gives an app a host, unless another one has it.
+// claim assigns a host to an app, unless another one has it.
 func (p *parser) claim(app *App, host Host, n *yaml.Node, what string) {
 	for _, earlier := range p.claimed {
 		if earlier.overlaps(host) {
@@ -360,7 +360,7 @@ func (p *parser) parseAllow(app *App, n *yaml.Node, what string) {
 	}
 }
 
-// minFresh leaves users the time to type a code and to return.
+// minFresh leaves users the time to enter a code and to return.
 const minFresh = time.Minute
 
 func (p *parser) parseFresh(app *App, n *yaml.Node, what string) {

@@ -201,7 +201,7 @@ func TestParse_AcceptsAnEmptyListOfApps(t *testing.T) {
 	}
 }
 
-// A time that is still ahead voids nothing: the cookie that replaces a void one has to be good.
+// A time in the future voids nothing: a new cookie would be void again.
 func TestApp_SinceVoidsOlderCookiesFromThatTime(t *testing.T) {
 	t.Parallel()
 	const file = `apps: {a: {name: A, hosts: [a.example.org], allow: [group:everyone], since: 2027-01-31}}`

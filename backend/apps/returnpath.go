@@ -2,16 +2,15 @@ package apps
 
 import "strings"
 
-// ReservedPath is where Sana answers on the hosts of apps; a path there is no page of an app.
+// ReservedPath is the prefix of Sana's paths on the hosts of apps; apps cannot use it.
 const ReservedPath = "/_sana/"
 
-// maxReturnPath is the longest path that is kept, with its query.
+// maxReturnPath is the maximum length of a path with its query.
 const maxReturnPath = 2048
 
-// ReturnPath returns the path to which a browser goes back after it got its app cookie: the target
-// of a request if it is a path on the same host, else "/". The path may have a query. Browsers take
-// a second slash or backslash for the beginning of a host, and drop control characters before they
-// look.
+// ReturnPath returns the path to which a browser returns with its app cookie: the target of a
+// request if it is a path on the same host, else "/". The path may have a query. Browsers parse a
+// second slash or backslash as the start of a host, after they have removed control characters.
 func ReturnPath(target string) string {
 	isPath := strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") &&
 		!strings.HasPrefix(target, `/\`)

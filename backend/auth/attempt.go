@@ -33,7 +33,7 @@ type attemptLimits struct {
 
 func (s *Service) attemptLimits(v visitor.Visitor, email string) attemptLimits {
 	l := attemptLimits{device: s.deviceID(v.Device, email)}
-	consecutive, byAddress := throttle.WrongInARow.Of(email), throttle.WrongByAddress.Of(email)
+	consecutive, byAddress := throttle.ConsecutiveWrong.Of(email), throttle.WrongByAddress.Of(email)
 	reset := []throttle.Use{consecutive, byAddress}
 	if l.device == "" {
 		l.own = reset

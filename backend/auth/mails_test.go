@@ -66,7 +66,7 @@ func TestKeyFor_WaitsForTheKeyBeforeReplacingTheCode(t *testing.T) {
 			c.Verifier)
 	}
 	if _, err := s.keyFor(t.Context(), old); err == nil {
-		t.Error("two instances replaced the code, and both mail theirs")
+		t.Error("two instances replaced the code, and each mails its own")
 	}
 }
 

@@ -61,7 +61,7 @@ func TestNotYouToken_RefusesEveryChangeOfOneCharacter(t *testing.T) {
 			token[:i] + token[i+1:], token[:i] + "_" + token[i:], token[:i],
 		} {
 			if id, ok := openNotYouToken(ring, changed, now); ok && changed != token {
-				t.Errorf("%q is good for %q", changed, id)
+				t.Errorf("%q is valid for %q", changed, id)
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func TestStatements_FindChallengesByIDOrBrowser(t *testing.T) {
 			}
 			for _, scan := range scans {
 				if !strings.Contains(scan, "Cond: (id = ") && !strings.Contains(scan, "Cond: (browser = ") {
-					t.Errorf("%s, %s: the plan finds challenges by something else:\n%s", name, when, plan)
+					t.Errorf("%s, %s: the plan finds challenges by another column:\n%s", name, when, plan)
 				}
 			}
 		}

@@ -9,7 +9,7 @@ import (
 	"sana/backend/test/postgrestest"
 )
 
-// F-18: a sign-in that seems to be in the future is not recent.
+// F-18: a sign-in in the future is not recent.
 func TestRecent_IsASignInOfTheLastTenMinutes(t *testing.T) {
 	t.Parallel()
 	s, db := newService(t, postgrestest.URL(t))

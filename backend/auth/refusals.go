@@ -20,7 +20,7 @@ func errBrowserTokenMissing() error {
 // errLimit is the error of an attempt that a limit refused.
 func errLimit(v throttle.Verdict) error {
 	switch v.Refused.Name {
-	case throttle.WrongInARow.Name:
+	case throttle.ConsecutiveWrong.Name:
 		return fault.New(fault.CodeExpired,
 			"There were too many wrong codes for this address, so this code is not accepted any "+
 				"more. Request a new one; it will be longer.")

@@ -154,7 +154,7 @@ func (s *Service) sendLimits(v visitor.Visitor, email string) sendLimits {
 		own = []throttle.Use{throttle.SentByDevice.Of(email, device),
 			throttle.SentToDevices.Of(box)}
 	}
-	consecutive := throttle.WrongInARow.Of(email)
+	consecutive := throttle.ConsecutiveWrong.Of(email)
 	both := append(append([]throttle.Use{}, networks...), own...)
 	return sendLimits{
 		networks:    s.Limits.Budgets(networks...),

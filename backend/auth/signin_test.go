@@ -94,7 +94,7 @@ func TestSignIn_KeepsTenSessionsAndRevokesTheOldest(t *testing.T) {
 			t.Fatal(err)
 		}
 		ids = append(ids, in.Session.ID)
-		// A second passes, because expiries are whole seconds.
+		// Waits a second, because expiries are whole seconds.
 		if _, err := db.Exec(t.Context(), `UPDATE sessions SET e = e - 1`); err != nil {
 			t.Fatal(err)
 		}
@@ -216,8 +216,8 @@ func TestSignOut_LocksTheUserBeforeTheChallenges(t *testing.T) {
 	}
 }
 
-// The session of a token is revoked under all its tokens, whichever of them signs out, and no other
-// session is.
+// The session of a token is revoked under all its tokens, by a sign-out with any of them, and no
+// other session is.
 func TestSignOut_RevokesAllTokensOfOneSession(t *testing.T) {
 	t.Parallel()
 	s, _ := newService(t, postgrestest.URL(t))

@@ -36,7 +36,7 @@ func AccessKeyIn(header *fasthttp.RequestHeader) (key string, ok bool) {
 }
 
 // DecideByKey decides whether a program with an access key may use an app at one of its hosts. ip
-// is its address, "" if unknown. Every invalid key gets the same answer. The app's Fresh does not
+// is its address, "" if unknown. Every invalid key has the same result. The app's Fresh does not
 // apply: a key has its own expiry and is not a sign-in.
 func (g *Gate) DecideByKey(ctx context.Context, app *apps.App, host, key, ip string) Decision {
 	if !app.AccessKeys {

@@ -14,7 +14,7 @@ import (
 	"sana/backend/test/harness"
 )
 
-// newKey is the answer to a request for an access key.
+// newKey is the response to a request for an access key.
 type newKey struct {
 	Key       string
 	AccessKey struct {
@@ -23,11 +23,11 @@ type newKey struct {
 	} `json:"access_key"`
 }
 
-// makeKey makes an access key in a browser that has just signed in.
-func makeKey(b *harness.Browser, app string) (made newKey) {
+// createKey creates an access key in a browser that has just signed in.
+func createKey(b *harness.Browser, app string) (created newKey) {
 	b.Post("/api/account/access-keys",
-		`{"app":"`+app+`","name":"Backup"}`).Want(http.StatusCreated).JSON(&made)
-	return made
+		`{"app":"`+app+`","name":"Backup"}`).Want(http.StatusCreated).JSON(&created)
+	return created
 }
 
 func bearer(key string) string { return "Bearer " + key }
@@ -36,20 +36,20 @@ func basic(key string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte("anybody:"+key))
 }
 
-// askWith asks with an Authorization header.
-func (i *instance) askWith(t *testing.T, q question, authorization string) answer {
+// requestWith sends a request with an Authorization header.
+func (i *instance) requestWith(t *testing.T, q gateRequest, authorization string) answer {
 	t.Helper()
 	q.change = func(r *http.Request) { r.Header.Set("Authorization", authorization) }
-	return i.ask(t, q)
+	return i.request(t, q)
 }
 
-// An access key is valid for its app, at its hosts and nowhere else. Its answers never redirect a
-// program to the sign-in page.
+// An access key is valid only for its app, at its hosts. Its responses never redirect a program to
+// the sign-in page.
 func TestAccessKey_OpensOnlyItsApp(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, b := i.signIn(t, ada)
-	made := makeKey(b, "wiki")
+	created := createKey(b, "wiki")
 	i.w.Mails(t, "access_key_made", ada, 1)
 	b.Post("/api/account/access-keys", `{"app":"bank","name":"x"}`).Want(http.StatusNotFound,
 		"not_found")
@@ -59,29 +59,29 @@ func TestAccessKey_OpensOnlyItsApp(t *testing.T) {
 		`{"app":"wiki","name":"x","days":366}`).Want(http.StatusBadRequest, "invalid_request")
 
 	cookie := i.cookie(t, wiki, id)
-	wrong := made.Key[:len(made.Key)-4] + "AAAA"
+	wrong := created.Key[:len(created.Key)-4] + "AAAA"
 	for _, family := range []string{"nginx", "forward"} {
 		for _, c := range []struct {
 			name, app, host, authorization, cookie string
 			want                                   int
 		}{
-			{"bearer", "wiki", wiki, bearer(made.Key), "", 200},
+			{"bearer", "wiki", wiki, bearer(created.Key), "", 200},
 			{"bearer in capitals", "wiki", wiki,
-				strings.Replace(bearer(made.Key), "Bearer", "BEARER", 1),
+				strings.Replace(bearer(created.Key), "Bearer", "BEARER", 1),
 				"", 200},
-			{"basic", "wiki", wiki, basic(made.Key), "", 200},
+			{"basic", "wiki", wiki, basic(created.Key), "", 200},
 			{"wrong key", "wiki", wiki, bearer(wrong), "", 401},
 			{"wrong key beside a good cookie", "wiki", wiki, bearer(wrong), cookie, 401},
 			{"short key", "wiki", wiki, bearer("sana_key_x"), "", 401},
 			{"session token", "wiki", wiki,
 				bearer("sana_key_" + b.Cookies()["__Host-sana_session"]), "",
 				401},
-			{"another app", "bank", bank, bearer(made.Key), "", 401},
+			{"another app", "bank", bank, bearer(created.Key), "", 401},
 			{"the app's own", "wiki", wiki, bearer("their-token"), cookie, 200},
 			{"the app's own, without a cookie", "wiki", wiki, "Basic YTpi", "", 401},
 		} {
-			q := question{family: family, app: c.app, host: c.host, cookie: c.cookie, page: true}
-			got := i.askWith(t, q, c.authorization)
+			q := gateRequest{family: family, app: c.app, host: c.host, cookie: c.cookie, page: true}
+			got := i.requestWith(t, q, c.authorization)
 			isKey := strings.Contains(c.authorization, "sana_key_") || c.name == "basic"
 			switch {
 			case c.name == "the app's own, without a cookie" && family == "forward":
@@ -101,15 +101,16 @@ func TestAccessKey_OpensOnlyItsApp(t *testing.T) {
 	}
 
 	// Sana's own host ignores it.
-	stranger := i.Open(t)
-	for _, value := range []string{bearer(made.Key), basic(made.Key)} {
-		stranger.Get("/api/auth/session",
+	otherBrowser := i.Open(t)
+	for _, value := range []string{bearer(created.Key), basic(created.Key)} {
+		otherBrowser.Get("/api/auth/session",
 			harness.With("Authorization", value)).Want(http.StatusUnauthorized)
 	}
-	stranger.Keep("__Host-sana_session", made.Key)
-	stranger.Get("/api/auth/session").Want(http.StatusUnauthorized)
+	otherBrowser.Keep("__Host-sana_session", created.Key)
+	otherBrowser.Get("/api/auth/session").Want(http.StatusUnauthorized)
 
-	// Neither the key nor its hash is in the list, and the list says when and where it was used.
+	// Neither the key nor its hash is in the list, and the list has the time and address of its
+	// last use.
 	harness.Eventually(t, "the use is not recorded", func() error {
 		return harness.CountError(i.w.Count(t, `
 			SELECT count(*)
@@ -117,12 +118,12 @@ func TestAccessKey_OpensOnlyItsApp(t *testing.T) {
 			WHERE last_used_ip = '192.0.2.1'`), 1)
 	})
 	if body := string(b.Get("/api/account/access-keys").Want(http.StatusOK).Body); strings.Contains(
-		body, made.Key[9:]) ||
+		body, created.Key[9:]) ||
 		!strings.Contains(body, `"last_used_ip":"192.0.2.1"`) {
 		t.Errorf("the list is %s", body)
 	}
 	if export := string(b.Get("/api/account/export").Want(http.StatusOK).Body); !strings.Contains(
-		export, made.AccessKey.ID) {
+		export, created.AccessKey.ID) {
 		t.Error("the export lacks the key")
 	}
 	b.Get("/api/account/events").Want(http.StatusOK)
@@ -135,12 +136,12 @@ func TestAccessKey_OpensOnlyItsApp(t *testing.T) {
 	b.MoveTo(run(t, i.w, appsFile).Instance) // does not have the session in its cache
 	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusForbidden,
 		"reauthentication_required")
-	b.Delete("/api/account/access-keys/" + made.AccessKey.ID).Want(http.StatusNoContent)
-	b.Delete("/api/account/access-keys/" + made.AccessKey.ID).Want(http.StatusNoContent)
+	b.Delete("/api/account/access-keys/" + created.AccessKey.ID).Want(http.StatusNoContent)
+	b.Delete("/api/account/access-keys/" + created.AccessKey.ID).Want(http.StatusNoContent)
 }
 
 // keyTraffic sends requests of a program with a key, more than a thousand a second over both
-// instances where the machine is quiet.
+// instances on an idle machine.
 type keyTraffic struct{ traffic }
 
 func (tr *keyTraffic) sendKey(ctx context.Context, i *instance, key string) {
@@ -194,20 +195,20 @@ func TestAccessKey_RevokedEverywhereWithinTwoSeconds(t *testing.T) {
 		w.Exec(t, `UPDATE users SET blocked_at = NULL`)
 		w.Pass(t, 24*time.Hour) // limits on mails
 		_, b := here.signIn(t, ada)
-		made := makeKey(b, "wiki")
+		created := createKey(b, "wiki")
 		var tr keyTraffic
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{}, 4)
 		for n := range 4 {
 			go func() {
-				tr.sendKey(ctx, []*instance{here, there}[n%2], made.Key)
+				tr.sendKey(ctx, []*instance{here, there}[n%2], created.Key)
 				done <- struct{}{}
 			}()
 		}
 		began := time.Now()
 		tr.await(t, 500)
 		t.Logf("%s: %.0f requests a second", c.name, 500/time.Since(began).Seconds())
-		c.end(b, made.AccessKey.ID)
+		c.end(b, created.AccessKey.ID)
 		ended := time.Now().UnixNano()
 		harness.Eventually(t, "the key is still good after it was "+c.name, func() error {
 			before := tr.refused.Load()
@@ -232,7 +233,7 @@ func TestAccessKey_CreationIsLimited(t *testing.T) {
 	i := run(t, harness.NewWorld(t), appsFile)
 	_, b := i.signIn(t, ada)
 	for range 10 {
-		makeKey(b, "wiki")
+		createKey(b, "wiki")
 	}
 	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusTooManyRequests,
 		"too_many_requests")
@@ -246,11 +247,11 @@ func TestAccessKey_CreationIsLimited(t *testing.T) {
 	harness.WantEqual(t, "keys", i.w.Count(t, `SELECT count(*) FROM access_keys`), 20)
 }
 
-// The list of devices says which apps a session has opened.
+// The list of devices has the apps that a session has opened.
 func TestSessions_ListTheirOpenedApps(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	b := s.signIn(ada)
 	s.open("https://wiki.example.org/")
 	s.open("https://bank.example.com/")
@@ -262,11 +263,11 @@ func TestSessions_ListTheirOpenedApps(t *testing.T) {
 }
 
 // keyThrough uses a key through a real proxy.
-func keyThrough(t *testing.T, b behind, app *upstream) {
+func keyThrough(t *testing.T, b proxiedBrowser, app *upstream) {
 	t.Helper()
 	_, browser := b.i.signIn(t, bob)
-	made := makeKey(browser, "wiki")
-	ask := func(authorization string) (status int, body string) {
+	created := createKey(browser, "wiki")
+	request := func(authorization string) (status int, body string) {
 		t.Helper()
 		request, err := http.NewRequest(http.MethodPut, "https://"+wiki+"/backup",
 			strings.NewReader("content"))
@@ -286,15 +287,15 @@ func keyThrough(t *testing.T, b behind, app *upstream) {
 		return answer.StatusCode, string(text)
 	}
 	app.requests.Store(0)
-	for _, authorization := range []string{bearer(made.Key), basic(made.Key)} {
-		if status, body := ask(authorization); status != http.StatusOK {
+	for _, authorization := range []string{bearer(created.Key), basic(created.Key)} {
+		if status, body := request(authorization); status != http.StatusOK {
 			t.Errorf("with a key: %d %s", status, body)
 		}
 	}
 	harness.WantEqual(t, "requests that reached the app", app.requests.Load(), int64(2))
-	browser.Delete("/api/account/access-keys/" + made.AccessKey.ID).Want(http.StatusNoContent)
+	browser.Delete("/api/account/access-keys/" + created.AccessKey.ID).Want(http.StatusNoContent)
 	harness.Eventually(t, "the key is still good", func() error {
-		status, body := ask(bearer(made.Key))
+		status, body := request(bearer(created.Key))
 		if status != http.StatusUnauthorized || !strings.Contains(body, "access_key_invalid") {
 			return fmt.Errorf("%d %s", status, body)
 		}
@@ -314,18 +315,18 @@ func block(t *testing.T, w *harness.World, address string) {
 
 // A user who is blocked during the handoff does not reach the app. An open websocket stays open;
 // the app sees the block with the next request, and the next websocket is refused.
-func blockOnTheWay(t *testing.T, b behind) {
+func blockOnTheWay(t *testing.T, b proxiedBrowser) {
 	t.Helper()
 	const carol = "carol@sana.example"
 	b.i.w.Exec(t, `TRUNCATE uses`) // limits on mails
 	b.i.w.Exec(t, `UPDATE users SET blocked_at = NULL WHERE email = $1`, carol)
 	b.signIn(carol)
 	b.open("https://wiki.example.org/")
-	status, say := b.openSocket()
-	if status != http.StatusSwitchingProtocols || say("hello") != "hello" {
+	status, send := b.openSocket()
+	if status != http.StatusSwitchingProtocols || send("hello") != "hello" {
 		t.Fatalf("no websocket: %d", status)
 	}
-	ticket := ticketFor(t, b.surfer, "https://x.preview.example.net/private")
+	ticket := ticketFor(t, b.appBrowser, "https://x.preview.example.net/private")
 
 	block(t, b.i.w, carol)
 	harness.Eventually(t, "the app is still open", func() error {

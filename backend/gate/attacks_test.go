@@ -29,7 +29,7 @@ func without(names ...string) func(*http.Request) {
 	}
 }
 
-func all(changes ...func(*http.Request)) func(*http.Request) {
+func combine(changes ...func(*http.Request)) func(*http.Request) {
 	return func(r *http.Request) {
 		for _, change := range changes {
 			change(r)
@@ -63,11 +63,11 @@ var misconfigurations = []struct {
 	{"no X-Original-Method", "nginx", without("X-Original-Method")},
 	{"no X-Forwarded-Method", "forward", without("X-Forwarded-Method")},
 	{"Connection removes X-Forwarded-Host", "forward",
-		all(without("X-Forwarded-Host"), set("Connection", "X-Forwarded-Host"))},
+		combine(without("X-Forwarded-Host"), set("Connection", "X-Forwarded-Host"))},
 	{"X_Forwarded_Host instead", "forward",
-		all(without("X-Forwarded-Host"), alias("X_Forwarded_Host", wiki))},
+		combine(without("X-Forwarded-Host"), alias("X_Forwarded_Host", wiki))},
 	{"X_Original_URL instead", "nginx",
-		all(without("X-Original-URL"), alias("X_Original_URL", "https://"+wiki+"/"))},
+		combine(without("X-Original-URL"), alias("X_Original_URL", "https://"+wiki+"/"))},
 	{"empty host", "forward", set("X-Forwarded-Host", "")},
 	{"host of no app", "forward", set("X-Forwarded-Host", "evil.example")},
 	{"host of another app", "forward", set("X-Forwarded-Host", vault)},
@@ -88,7 +88,7 @@ var misconfigurations = []struct {
 		r.Method, r.Body, r.ContentLength = http.MethodPut, io.NopCloser(strings.NewReader("x")), 1
 	}},
 	{"health check", "nginx",
-		all(without("X-Original-URL", "X-Original-Method"), set("User-Agent", "kube-probe/1.30"))},
+		combine(without("X-Original-URL", "X-Original-Method"), set("User-Agent", "kube-probe/1.30"))},
 }
 
 func TestGate_RefusesMisconfiguredProxies(t *testing.T) {
@@ -99,12 +99,12 @@ func TestGate_RefusesMisconfiguredProxies(t *testing.T) {
 	for _, m := range misconfigurations {
 		t.Run(m.name, func(t *testing.T) {
 			for _, page := range []bool{false, true} {
-				q := question{family: m.family, app: "wiki", host: wiki, cookie: cookie, page: page}
-				if a := i.ask(t, q); a.status != http.StatusOK {
+				q := gateRequest{family: m.family, app: "wiki", host: wiki, cookie: cookie, page: page}
+				if a := i.request(t, q); a.status != http.StatusOK {
 					t.Fatalf("a valid request: %d %s", a.status, a.body)
 				}
 				q.change = m.change
-				if a := i.ask(t, q); a.status != http.StatusForbidden ||
+				if a := i.request(t, q); a.status != http.StatusForbidden ||
 					a.code(t) != "gate_misconfigured" {
 					t.Errorf("a page request: %v: %d %s, want 403 gate_misconfigured", page,
 						a.status, a.body)
@@ -114,16 +114,16 @@ func TestGate_RefusesMisconfiguredProxies(t *testing.T) {
 	}
 	for _, app := range []string{"", "none", "WIKI", "wiki/", "wiki%2f", "../nginx/wiki",
 		"wiki/../wiki", "%77iki"} {
-		a := i.ask(t, question{family: "nginx", app: app, host: wiki, cookie: cookie})
+		a := i.request(t, gateRequest{family: "nginx", app: app, host: wiki, cookie: cookie})
 		if a.status != http.StatusForbidden || a.code(t) != "gate_misconfigured" {
 			t.Errorf("app %q: %d %s, want 403 gate_misconfigured", app, a.status, a.body)
 		}
 	}
 
-	// The log has one line about it, not one for each request.
+	// The log has one line about it, not one per request.
 	log := i.Log.String()
 	if n := strings.Count(log, "a header of the other family came along"); n != 1 {
-		t.Errorf("the log says %d times that a header of the other family came along, want once", n)
+		t.Errorf("the log has %d lines about headers of the other family, want one", n)
 	}
 }
 
@@ -134,9 +134,9 @@ func TestGate_IgnoresClientHeaders(t *testing.T) {
 	id, _ := i.signIn(t, ada)
 	cookie := i.cookie(t, wiki, id)
 	sent := map[string]func(*http.Request){
-		"identity headers": all(set("Remote-User", "root"), set("Remote-Groups", "admin"),
+		"identity headers": combine(set("Remote-User", "root"), set("Remote-Groups", "admin"),
 			alias("Remote_User", "root")),
-		"If-None-Match": all(set("If-None-Match", "*"),
+		"If-None-Match": combine(set("If-None-Match", "*"),
 			set("If-Modified-Since", "Mon, 01 Jan 2035 00:00:00 GMT")),
 		"health check":    set("User-Agent", "GoogleHC/1.0"),
 		"robot":           set("User-Agent", "Googlebot/2.1"),
@@ -150,12 +150,12 @@ func TestGate_IgnoresClientHeaders(t *testing.T) {
 			if name == "upper case host" {
 				host = strings.ToUpper(wiki)
 			}
-			q := question{family: family, app: "wiki", host: host, change: change}
-			if a := i.ask(t, q); a.status != http.StatusUnauthorized {
+			q := gateRequest{family: family, app: "wiki", host: host, change: change}
+			if a := i.request(t, q); a.status != http.StatusUnauthorized {
 				t.Errorf("%s, %s: %d without a cookie, want 401", name, family, a.status)
 			}
 			q.cookie = cookie
-			a := i.ask(t, q)
+			a := i.request(t, q)
 			if a.status != http.StatusOK || a.header.Get("Remote-User") != ada ||
 				a.header.Get("Remote-Groups") != "ops,staff" {
 				t.Errorf("%s, %s: %d as %q of %q, want 200 as %s of ops,staff", name, family,
@@ -176,17 +176,17 @@ func TestGate_TargetLeadsToItsOwnHostOnly(t *testing.T) {
 		"/" + strings.Repeat("a", 3000),
 		"/_sana/start?path=/", "/ä", "%", "",
 	} {
-		q := question{family: "forward", app: "wiki", host: wiki, page: true,
+		q := gateRequest{family: "forward", app: "wiki", host: wiki, page: true,
 			change: set("X-Forwarded-Uri", target)}
 		if strings.ContainsRune(target, '\t') {
 			continue // net/http refuses to send it
 		}
 		const want = "https://" + wiki + "/_sana/start?path=%2F"
-		if a := i.ask(t, q); a.header.Get("Location") != want {
+		if a := i.request(t, q); a.header.Get("Location") != want {
 			t.Errorf("target %.40q leads to %q, want %q", target, a.header.Get("Location"), want)
 		}
 		q.cookie = cookie
-		if a := i.ask(t, q); a.status != http.StatusOK {
+		if a := i.request(t, q); a.status != http.StatusOK {
 			t.Errorf("target %.40q with a good cookie: %d, want 200", target, a.status)
 		}
 	}
@@ -196,35 +196,34 @@ func TestGate_TwoCookiesAreNone(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, _ := i.signIn(t, ada)
-	q := question{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
+	q := gateRequest{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
 	for _, second := range []string{"planted", q.cookie} {
 		q.change = func(r *http.Request) {
 			r.AddCookie(&http.Cookie{Name: "__Host-sana_app", Value: second})
 		}
-		if a := i.ask(t, q); a.status != http.StatusUnauthorized {
+		if a := i.request(t, q); a.status != http.StatusUnauthorized {
 			t.Errorf("got %d, want 401", a.status)
 		}
 	}
 }
 
-// The cookies of apps are sent along: 40 kB of them are usual for some apps. More than 64 kB are
-// refused.
+// Browsers also send the cookies of apps: some apps use 40 kB. More than 64 kB are refused.
 func TestGate_AcceptsHeadersOf64kB(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, _ := i.signIn(t, ada)
-	q := question{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
+	q := gateRequest{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
 	for size, want := range map[int]int{40 << 10: http.StatusOK, 70 << 10: http.StatusForbidden} {
 		q.change = func(r *http.Request) {
 			r.AddCookie(&http.Cookie{Name: "large", Value: strings.Repeat("a", size)})
 		}
-		if a := i.ask(t, q); a.status != want {
+		if a := i.request(t, q); a.status != want {
 			t.Errorf("%d bytes: %d, want %d", size, a.status, want)
 		}
 	}
 }
 
-// Users choose their names. The app receives a name as the user wrote it.
+// The app receives the name that the user chose, unchanged.
 func TestGate_IdentityHeadersFollowTheAccount(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -244,8 +243,8 @@ func TestGate_IdentityHeadersFollowTheAccount(t *testing.T) {
 			b.Rename("").Want(http.StatusOK)
 			want = "bob@other.example"
 		}
-		a := i.ask(t,
-			question{family: "nginx", app: "trial", host: "trial.example.org", cookie: cookie})
+		a := i.request(t,
+			gateRequest{family: "nginx", app: "trial", host: "trial.example.org", cookie: cookie})
 		if got := a.header.Get("Remote-Name"); got != want ||
 			a.header.Get("Remote-Groups") != "everyone" || a.header.Get("Remote-Id") == "" {
 			t.Errorf("Remote-Name is %q of %q, want %q of everyone", got,
@@ -267,10 +266,10 @@ func TestReload_AppliesValidFilesAndKeepsTheOldOneOtherwise(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, _ := i.signIn(t, ada)
-	asked := question{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
+	asked := gateRequest{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
 	want := func(when string, status int, code string) {
 		t.Helper()
-		if a := i.ask(t, asked); a.status != status || status != http.StatusOK &&
+		if a := i.request(t, asked); a.status != status || status != http.StatusOK &&
 			a.code(t) != code {
 			t.Errorf("%s: %d %s, want %d %s", when, a.status, a.body, status, code)
 		}
@@ -303,19 +302,19 @@ func TestGate_RevokedSessionsAreRefusedAtEveryInstance(t *testing.T) {
 	w := harness.NewWorld(t)
 	here, there := run(t, w, appsFile), run(t, w, appsFile)
 	id, b := here.signIn(t, ada)
-	q := question{family: "nginx", app: "wiki", host: wiki, cookie: here.cookie(t, wiki, id)}
+	q := gateRequest{family: "nginx", app: "wiki", host: wiki, cookie: here.cookie(t, wiki, id)}
 	for range 10 {
-		if a := there.ask(t, q); a.status != http.StatusOK {
+		if a := there.request(t, q); a.status != http.StatusOK {
 			t.Fatalf("signed in: %d", a.status)
 		}
 	}
 	b.Post("/api/auth/sign-out", `{}`).Want(http.StatusNoContent)
 	revoked := time.Now()
-	if a := here.ask(t, q); a.status != http.StatusUnauthorized {
+	if a := here.request(t, q); a.status != http.StatusUnauthorized {
 		t.Errorf("here, at once: %d, want 401", a.status)
 	}
 	for began := time.Now(); ; began = time.Now() {
-		a := there.ask(t, q)
+		a := there.request(t, q)
 		if a.status == http.StatusUnauthorized {
 			break
 		}
@@ -325,44 +324,44 @@ func TestGate_RevokedSessionsAreRefusedAtEveryInstance(t *testing.T) {
 	}
 }
 
-// Without a lease and without a database, requests are refused, and no user is called signed out.
+// Without a lease and a database, requests are refused, but not as signed out.
 func TestGate_WithoutDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, _ := i.signIn(t, ada)
-	q := question{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
-	if a := i.ask(t, q); a.status != http.StatusOK {
+	q := gateRequest{family: "forward", app: "wiki", host: wiki, cookie: i.cookie(t, wiki, id)}
+	if a := i.request(t, q); a.status != http.StatusOK {
 		t.Fatalf("signed in: %d", a.status)
 	}
 	i.w.StopDatabase(t)
 	harness.Eventually(t, "the gate still answers from its cache", func() error {
-		if a := i.ask(t, q); a.status != http.StatusServiceUnavailable {
+		if a := i.request(t, q); a.status != http.StatusServiceUnavailable {
 			return fmt.Errorf("got %d", a.status)
 		}
 		return nil
 	})
 	for _, family := range []string{"nginx", "forward"} {
 		q.family = family
-		if a := i.ask(t, q); a.code(t) != "unavailable" || a.header.Get("Retry-After") == "" {
+		if a := i.request(t, q); a.code(t) != "unavailable" || a.header.Get("Retry-After") == "" {
 			t.Errorf("%s: %d %s, want unavailable with Retry-After", family, a.status, a.body)
 		}
 	}
 	q.page = true
-	if a := i.ask(t, q); a.status != http.StatusServiceUnavailable ||
+	if a := i.request(t, q); a.status != http.StatusServiceUnavailable ||
 		!strings.Contains(a.body, "Wiki can’t be opened right now") {
 		t.Errorf("as a page: %d %s", a.status, a.body)
 	}
 	i.w.BringBack(t)
 	q.page = false
 	harness.Eventually(t, "the gate does not recover", func() error {
-		if a := i.ask(t, q); a.status != http.StatusOK {
+		if a := i.request(t, q); a.status != http.StatusOK {
 			return fmt.Errorf("got %d", a.status)
 		}
 		return nil
 	})
 }
 
-// Bytes that are not an HTTP request get an answer that does not quote them.
+// Bytes that are not an HTTP request get a response that does not quote them.
 func TestGate_RejectsMalformedHTTP(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -396,7 +395,7 @@ func TestGate_RejectsMalformedHTTP(t *testing.T) {
 	}
 }
 
-// Sana does not start with a gate configuration that cannot work.
+// Sana does not start with an invalid gate configuration.
 func TestStart_RefusesInvalidGateSettings(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)

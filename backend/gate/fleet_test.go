@@ -18,11 +18,11 @@ import (
 // traffic repeats the requests of an app's browser.
 type traffic struct {
 	answers, refused atomic.Int64
-	// time of sending of the newest request that was answered 200, in nanoseconds
+	// sending time of the newest request with status 200, in nanoseconds
 	newestAllowed atomic.Int64
 }
 
-// send requests pages of the app with a surfer's cookie through a proxy until ctx ends.
+// send requests pages of the app with a browser's cookie through a proxy until ctx ends.
 func (tr *traffic) send(ctx context.Context, through http.RoundTripper, cookie string) {
 	for ctx.Err() == nil {
 		request, err := http.NewRequest(http.MethodGet, "https://"+wiki+"/page", http.NoBody)
@@ -57,7 +57,7 @@ func (tr *traffic) start(through http.RoundTripper, cookie string) (stop func())
 	return func() { cancel(); group.Wait() }
 }
 
-// await waits for n more answers.
+// await waits for n more responses.
 func (tr *traffic) await(t *testing.T, n int64) {
 	t.Helper()
 	want := tr.answers.Load() + n
@@ -80,11 +80,11 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 	hereSana, hereGate := bare(here)
 	thereSana, thereGate := bare(there)
 	app := newUpstream(t)
-	var both, one behind
+	var both, one proxiedBrowser
 	for _, p := range proxytest.All() {
 		switch p.Kind {
 		case "nginx":
-			config := here.printed(t, p, "wiki", app.URL)
+			config := here.printedConfig(t, p, "wiki", app.URL)
 			// docs/your-app.md sets max_fails=0: otherwise nginx would treat both as dead after a
 			// fast restart.
 			config = strings.ReplaceAll(config, "server "+hereGate+";",
@@ -92,9 +92,9 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 			config = "upstream sana { server " + hereSana + " max_fails=0; server " + thereSana +
 				" max_fails=0; }\n" +
 				strings.ReplaceAll(config, "http://"+hereSana, "http://sana")
-			both = newBehind(t, here, p.Start(t, config, wiki, "*.preview.example.net"))
+			both = newProxiedBrowser(t, here, p.Start(t, config, wiki, "*.preview.example.net"))
 		case "caddy":
-			one = newBehind(t, there, there.putBehind(t, p, "wiki", app.URL))
+			one = newProxiedBrowser(t, there, there.startProxy(t, p, "wiki", app.URL))
 		}
 	}
 	signIn := func() (b *harness.Browser, cookie string) {
@@ -158,7 +158,7 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 			b.Post("/api/auth/sign-out", `{}`).Want(http.StatusNoContent)
 			revoked := time.Now()
 			if name == "instance stopped" {
-				// it resumes when two seconds have passed
+				// it resumes after two seconds
 				<-time.After(time.Until(revoked.Add(2 * time.Second)))
 				there.Resume(t)
 			}

@@ -26,7 +26,7 @@ const (
 	fuzzHost = "wiki.example.org"
 )
 
-// fuzzApps has an app for the one user, and one that is not for them.
+// fuzzApps has an app that allows the user, and one that does not.
 const fuzzApps = `apps:
   wiki:  {name: Wiki, hosts: [wiki.example.org], allow: ["@sana.example"]}
   vault: {name: Vault, hosts: [vault.example.org], allow: [grace@sana.example]}`
@@ -76,9 +76,9 @@ func newFuzzed(f *testing.F) (g *Gate, cookie, refused string) {
 		maker.Make("vault.example.org", fuzzID, []byte(fuzzSeed), issued)
 }
 
-// Only a user whom the app's rule allows gets 200: with the one cookie that Sana made, at the app's
-// host, asked by one family. That answer has all identity headers, and no other answer has any. No
-// answer has headers that act on an app's browser.
+// Only an allowed user gets 200: with the one valid cookie, at the host of the app, with the
+// headers of one family. That response has all identity headers, and no other response has any. No
+// response has headers that affect the browser of an app.
 func FuzzGate(f *testing.F) {
 	g, good, refused := newFuzzed(f)
 	const nginxAsks = "X-Original-URL: https://wiki.example.org/\r\nX-Original-Method: GET\r\n"
@@ -114,12 +114,12 @@ func FuzzGate(f *testing.F) {
 		if c.Request.Read(bufio.NewReader(strings.NewReader(raw))) != nil {
 			return // answerBroken's
 		}
-		g.answer(&c)
-		checkLaws(t, &c, raw, good)
+		g.handle(&c)
+		checkInvariants(t, &c, raw, good)
 	})
 }
 
-func checkLaws(t *testing.T, c *fasthttp.RequestCtx, raw, good string) {
+func checkInvariants(t *testing.T, c *fasthttp.RequestCtx, raw, good string) {
 	t.Helper()
 	h := &c.Response.Header
 	isAllowed := c.Response.StatusCode() == http.StatusOK

@@ -1,5 +1,6 @@
-// Package gate answers reverse proxies that ask, for each request, whether its visitor may use an
-// app ("forward-auth"). It has a listener of its own, which only proxies reach.
+// Package gate authorizes requests to apps for reverse proxies ("forward-auth"): for each request
+// the proxy sends a subrequest to the gate. The gate has its own listener, which only proxies can
+// reach.
 package gate
 
 import (
@@ -33,7 +34,7 @@ type Options struct {
 	Tracer    *tracing.Tracer // nil without a trace collector
 }
 
-// Gate decides who may use an app, and answers proxies. It is safe for concurrent use.
+// Gate authorizes users of apps and responds to proxies. It is safe for concurrent use.
 type Gate struct {
 	Options
 	server   *fasthttp.Server
@@ -41,7 +42,7 @@ type Gate struct {
 	retired  chan struct{} // closed when this instance shuts down
 
 	mu     sync.Mutex
-	logged map[string]time.Time // when a misconfiguration was last logged
+	logged map[string]time.Time // last log line of each misconfiguration
 }
 
 // New returns a gate; Serve starts its listener.
@@ -67,24 +68,24 @@ func CookieName(publicURL *url.URL) string {
 	return cookieBase
 }
 
-// Outcome is the result of a decision. Answers, logs and metrics use its text.
+// Outcome is the result of a decision. Responses, logs and metrics use its text.
 type Outcome string
 
 // The outcomes. All but Allowed are refusals.
 const (
 	Allowed        Outcome = "allowed"
 	SignInRequired Outcome = "sign_in_required"
-	// the sign-in is older than the app's Fresh
+	// The sign-in is older than the app's Fresh.
 	ReauthenticationRequired Outcome = "reauthentication_required"
-	// unknown, expired, revoked or of another app
+	// The key is unknown, expired, revoked or of another app.
 	AccessKeyInvalid Outcome = "access_key_invalid"
 	NotAllowed       Outcome = "not_allowed" // the app's rule does not name the user
-	// the database is unavailable, and no lease is valid
+	// The database is unavailable, and no lease is valid.
 	Unavailable   Outcome = "unavailable"
 	Misconfigured Outcome = "gate_misconfigured" // the proxy's request is not as specified
 )
 
-// Person is a user whose session or access key is valid. Only Decide and DecideByKey make one.
+// Person is a user with a valid session or access key. Only Decide and DecideByKey create one.
 type Person struct {
 	session session.Session
 	groups  []string
@@ -93,13 +94,13 @@ type Person struct {
 // User returns the user.
 func (p Person) User() session.User { return p.session.User }
 
-// SessionID returns the public id of the user's session, "" if they came with an access key.
+// SessionID returns the public id of the user's session, "" with an access key.
 func (p Person) SessionID() string { return p.session.ID }
 
-// Groups returns the names of the user's groups; there is always one.
+// Groups returns the names of the user's groups, at least one.
 func (p Person) Groups() []string { return p.groups }
 
-// ExpiresAt returns when the session or access key expires, however it is used.
+// ExpiresAt returns the absolute timeout of the session or access key.
 func (p Person) ExpiresAt() time.Time { return p.session.ExpiresAt }
 
 // Decision is the result of Decide.
@@ -108,10 +109,10 @@ type Decision struct {
 	// Person is set with Allowed, NotAllowed and ReauthenticationRequired.
 	Person *Person
 	// Ended is set with SignInRequired if the session was revoked or has expired and the reason is
-	// known. The cookie is not verified for that session, so that Ended names no browser.
+	// known. The cookie is not verified in this case, so Ended contains no browser.
 	Ended *session.Ended
 
-	byKey bool  // with Allowed: an access key proved who the user is
+	byKey bool  // with Allowed: authenticated by an access key
 	err   error // with Unavailable
 }
 
@@ -151,8 +152,8 @@ func (g *Gate) Decide(ctx context.Context, app *apps.App, host, cookie string) D
 // readSessionTimeout bounds reading one session from the database.
 const readSessionTimeout = 5 * time.Second
 
-// readSession reads a session that is not cached. Only this waits for the database: a timer in each
-// decision would cost as much as reading the cookie.
+// readSession reads a session that is not cached. Only this has a timeout: a timer in each decision
+// would take as long as reading the cookie.
 func (g *Gate) readSession(ctx context.Context, id string) (session.Session, error) {
 	ctx, cancel := context.WithTimeout(ctx, readSessionTimeout)
 	defer cancel()

@@ -19,7 +19,7 @@ const bob = "bob@sana.example"
 func TestHandoff_OneSignInOpensAppsOnUnrelatedDomains(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	s.signIn(ada)
 	for _, address := range []string{
 		"https://wiki.example.org/deep/link?a=b%20c&d=/..//&e", "https://bank.example.com/",
@@ -32,7 +32,7 @@ func TestHandoff_OneSignInOpensAppsOnUnrelatedDomains(t *testing.T) {
 	}
 	if s.cookieAt(wiki, "__Host-sana_session") != "" ||
 		s.cookieAt("sana.example", "__Host-sana_app") != "" {
-		t.Error("a cookie is at a host where it does not belong")
+		t.Error("a cookie is at the wrong host")
 	}
 	harness.WantEqual(t, "handoffs left", i.w.Count(t, `SELECT count(*) FROM handoffs`), 0)
 	harness.WantEqual(t, "events", i.w.Count(t, `
@@ -47,7 +47,7 @@ func TestHandoff_OneSignInOpensAppsOnUnrelatedDomains(t *testing.T) {
 func TestHandoff_SignInPageHasTheDestination(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	p := s.open("https://wiki.example.org/deep?a=b")
 	if p.url.Host != "sana.example" || p.url.Path != "/" || p.url.Query().Has("fresh") {
 		t.Fatalf("at %s, want the sign-in page", p.url)
@@ -57,19 +57,18 @@ func TestHandoff_SignInPageHasTheDestination(t *testing.T) {
 		"https://wiki.example.org/deep?a=b", "page for "+ada)
 }
 
-// The challenge records from which app the browser came, for the page that the link in the mail
-// opens.
+// The challenge stores the app from which the browser came, for the page of the link in the mail.
 func TestHandoff_ChallengeStoresTheArrival(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	back, err := url.Parse(s.open("https://wiki.example.org/deep?a=b").url.Query().Get("next"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	q := back.Query()
 	b := i.Open(t)
-	ask := func(host, path, hash string) *harness.Answer {
+	request := func(host, path, hash string) *harness.Answer {
 		body := fmt.Sprintf(`{"email":%q,"arrival":{"host":%q,"path":%q,"nonce_hash":%q}}`, ada,
 			host, path, hash)
 		b.Post("/api/auth/code", body) // may get the browser token only
@@ -78,17 +77,17 @@ func TestHandoff_ChallengeStoresTheArrival(t *testing.T) {
 	for _, spoilt := range [][2]string{{"evil example", q.Get("nonce_hash")},
 		{"evil.example", q.Get("nonce_hash")}, {wiki, "short"}} {
 		var pending map[string]any
-		ask(spoilt[0], "/", spoilt[1]).Want(http.StatusAccepted)
+		request(spoilt[0], "/", spoilt[1]).Want(http.StatusAccepted)
 		b.Get("/api/auth/code").Want(http.StatusOK).JSON(&pending)
 		if pending["app"] != nil {
-			t.Errorf("%v is taken for an app: %v", spoilt, pending["app"])
+			t.Errorf("%v is accepted as an app: %v", spoilt, pending["app"])
 		}
 		b.Delete("/api/auth/code").Want(http.StatusNoContent)
 		i.w.Pass(t, 24*time.Hour) // limits on mails
 	}
 	i.w.AwaitMails(t)
 	i.w.Mailgun.Forget()
-	ask(q.Get("host"), q.Get("path"), q.Get("nonce_hash")).Want(http.StatusAccepted)
+	request(q.Get("host"), q.Get("path"), q.Get("nonce_hash")).Want(http.StatusAccepted)
 
 	mail := i.w.Mails(t, "sign_in_code", ada, 1)[0]
 	if !strings.Contains(mail.Text, "Use it to continue to Wiki.") ||
@@ -110,18 +109,17 @@ func TestHandoff_ChallengeStoresTheArrival(t *testing.T) {
 		"page for "+ada)
 }
 
-// The app's rule decides. A page shows refused users the account that they use, and lets them sign
-// out.
+// The rule of the app decides. A page shows refused users their account, with a sign-out button.
 func TestHandoff_UsersWithoutAccessGetAPageAndCanChangeAccounts(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	s.signIn(ada)
 	p := s.open("https://vault.example.org/x")
 	s.wantPage(p, "https://vault.example.org/x", "You can’t use Vault")
 	if p.status != http.StatusForbidden || !strings.Contains(p.body, ada) ||
 		!strings.Contains(p.body, `href="/_sana/sign-out"`) {
-		t.Errorf("%d without who they are and a way out: %s", p.status, p.body)
+		t.Errorf("%d without the account and a sign-out: %s", p.status, p.body)
 	}
 	s.wantPage(s.open("https://vault.example.org/_sana/refused"),
 		"https://vault.example.org/_sana/refused", "You can’t use Vault")
@@ -144,7 +142,7 @@ func TestHandoff_UsersWithoutAccessGetAPageAndCanChangeAccounts(t *testing.T) {
 func TestSignOut_AtOneAppRevokesEverywhere(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	b := s.signIn(ada)
 	s.open("https://wiki.example.org/")
 	s.open("https://bank.example.com/")
@@ -153,7 +151,7 @@ func TestSignOut_AtOneAppRevokesEverywhere(t *testing.T) {
 		"image":         func(r *http.Request) { r.Method = http.MethodGet },
 		"other site":    set("Sec-Fetch-Site", "cross-site"),
 		"neighbour":     set("Sec-Fetch-Site", "same-site"),
-		"Sana's origin": all(without("Sec-Fetch-Site"), set("Origin", "https://sana.example")),
+		"Sana's origin": combine(without("Sec-Fetch-Site"), set("Origin", "https://sana.example")),
 		"no origin":     without("Sec-Fetch-Site"),
 	} {
 		s.send(http.MethodPost, signOut, "no-cors", change)
@@ -162,12 +160,12 @@ func TestSignOut_AtOneAppRevokesEverywhere(t *testing.T) {
 		}
 	}
 	if p := s.send(http.MethodPost, signOut, "navigate",
-		all(without("Sec-Fetch-Site"),
+		combine(without("Sec-Fetch-Site"),
 			set("Origin", "https://wiki.example.org"))); p.status != 200 {
 		t.Errorf("from its own page: %d %s", p.status, p.body)
 	}
 	if s.cookieAt(wiki, "__Host-sana_app") != "" {
-		t.Error("the app cookie is still there")
+		t.Error("the app cookie was not deleted")
 	}
 	if p := s.open("https://bank.example.com/"); p.url.Host != "sana.example" {
 		t.Errorf("the other app is open: %s", p.body)
@@ -181,7 +179,7 @@ func TestSignOut_AtOneAppRevokesEverywhere(t *testing.T) {
 func TestHandoff_FreshSignInIsRequired(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	b := s.signIn(ada)
 	session := b.Get("/api/auth/session").SignedIn().Session.ID
 	s.wantPage(s.open("https://bank.example.com/a"), "https://bank.example.com/a", "page for "+ada)
@@ -195,7 +193,7 @@ func TestHandoff_FreshSignInIsRequired(t *testing.T) {
 	})
 	if p.url.Query().Get("fresh") != "1" ||
 		!strings.Contains(p.url.Query().Get("next"), "host="+bank) {
-		t.Fatalf("at %s, want the page that asks for a code", p.url)
+		t.Fatalf("at %s, want the page for a code", p.url)
 	}
 	i.w.Pass(t, time.Hour) // limits on mails
 	b.Verify(b.GetCode(i.w, ada)).Want(http.StatusOK)
@@ -205,8 +203,8 @@ func TestHandoff_FreshSignInIsRequired(t *testing.T) {
 		"page for "+ada)
 }
 
-// ticketFor takes a browser through the handoff up to finish and returns that address, unused.
-func ticketFor(t *testing.T, s *surfer, address string) string {
+// ticketFor runs the handoff of a browser up to finish and returns that address, unused.
+func ticketFor(t *testing.T, s *appBrowser, address string) string {
 	t.Helper()
 	finish := ""
 	s.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
@@ -224,20 +222,20 @@ func ticketFor(t *testing.T, s *surfer, address string) string {
 	return finish
 }
 
-// A ticket is valid once, for a minute, at its host, in the browser that began.
+// A ticket is valid once, for a minute, at its host, in the browser that requested it.
 func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	const address = "https://wiki.example.org/secret"
-	for name, use := range map[string]func(s, other *surfer, finish string) (page, *surfer){
-		"another browser": func(_, other *surfer, finish string) (page, *surfer) {
+	for name, use := range map[string]func(s, other *appBrowser, finish string) (page, *appBrowser){
+		"another browser": func(_, other *appBrowser, finish string) (page, *appBrowser) {
 			other.open(address) // so that it has a nonce
 			return other.open(finish), other
 		},
-		"a browser without a nonce": func(_, other *surfer, finish string) (page, *surfer) {
+		"a browser without a nonce": func(_, other *appBrowser, finish string) (page, *appBrowser) {
 			return other.open(finish), other
 		},
-		"another host": func(s, _ *surfer, finish string) (page, *surfer) {
+		"another host": func(s, _ *appBrowser, finish string) (page, *appBrowser) {
 			// With the same nonce, only the host differs.
 			same := &http.Cookie{Name: "__Host-sana_enter",
 				Value: s.cookieAt(wiki, "__Host-sana_enter"),
@@ -245,7 +243,7 @@ func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 			s.jar.SetCookies(&url.URL{Scheme: "https", Host: bank, Path: "/"}, []*http.Cookie{same})
 			return s.open(strings.Replace(finish, wiki, bank, 1)), nil
 		},
-		"another host of the same app": func(s, _ *surfer, finish string) (page, *surfer) {
+		"another host of the same app": func(s, _ *appBrowser, finish string) (page, *appBrowser) {
 			const other = "a.preview.example.net"
 			same := &http.Cookie{Name: "__Host-sana_enter",
 				Value: s.cookieAt(wiki, "__Host-sana_enter"),
@@ -263,26 +261,26 @@ func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 			}
 			return p, nil
 		},
-		"after more than a minute": func(s, _ *surfer, finish string) (page, *surfer) {
+		"after more than a minute": func(s, _ *appBrowser, finish string) (page, *appBrowser) {
 			i.w.Exec(t, `UPDATE handoffs SET made_at = made_at - interval '61 seconds'`)
 			return s.open(finish), nil
 		},
-		"of before the clock was set back": func(s, _ *surfer, finish string) (page, *surfer) {
+		"of before the clock was set back": func(s, _ *appBrowser, finish string) (page, *appBrowser) {
 			i.w.Exec(t, `UPDATE handoffs SET made_at = made_at + interval '1 hour'`)
 			return s.open(finish), nil
 		},
-		"twice": func(s, other *surfer, finish string) (page, *surfer) {
+		"twice": func(s, other *appBrowser, finish string) (page, *appBrowser) {
 			s.wantPage(s.open(finish), address, "page for "+ada)
 			return other.open(finish), other
 		},
-		"made up": func(_, other *surfer, finish string) (page, *surfer) {
+		"made up": func(_, other *appBrowser, finish string) (page, *appBrowser) {
 			other.open(address)
 			return other.open(finish + "x"), other
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i.w.Pass(t, 24*time.Hour)
-			s, other := newSurfer(t, i), newSurfer(t, i)
+			s, other := newAppBrowser(t, i), newAppBrowser(t, i)
 			s.signIn(ada)
 			finish := ticketFor(t, s, address)
 			used := len(s.steps)
@@ -290,7 +288,7 @@ func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 			if victim == nil &&
 				!slices.ContainsFunc(s.steps[used:],
 					func(step string) bool { return strings.HasSuffix(step, "/_sana/start") }) {
-				t.Errorf("it was good: at %s, %v", got.url, s.steps[used:])
+				t.Errorf("it was accepted: at %s, %v", got.url, s.steps[used:])
 			}
 			if victim != nil && victim.cookieAt(wiki, "__Host-sana_app") != "" {
 				t.Error("it got an app cookie")
@@ -303,11 +301,11 @@ func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 	}
 }
 
-// Nothing that a browser sends makes the handoff lead to another host.
+// No input of a browser makes the handoff lead to another host.
 func TestHandoff_LeadsToItsHostOnly(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	s.signIn(ada)
 	for _, path := range []string{"//evil.example", `/\evil.example`, "https://evil.example/",
 		"/\t/evil.example", "javascript:alert(1)"} {
@@ -343,7 +341,7 @@ func TestHandoff_LeadsToItsHostOnly(t *testing.T) {
 func TestHandoff_TenTabsAtOnceArrive(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	s.signIn(ada)
 	var tabs sync.WaitGroup
 	for n := range 10 {
@@ -357,15 +355,15 @@ func TestHandoff_TenTabsAtOnceArrive(t *testing.T) {
 	tabs.Wait()
 }
 
-// A browser that does not keep cookies gets a page that says so, and no loop.
+// A browser that stores no cookies gets a page about that, and no loop.
 func TestHandoff_BlockedCookiesGetAPage(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	wantCookiePage(t, func() *surfer { return newSurfer(t, i) })
+	wantCookiePage(t, func() *appBrowser { return newAppBrowser(t, i) })
 }
 
-// wantCookiePage checks that a browser that loses cookies of the app gets a page that says so.
-func wantCookiePage(t *testing.T, open func() *surfer) {
+// wantCookiePage checks that a browser that loses the cookies of the app gets a page about that.
+func wantCookiePage(t *testing.T, open func() *appBrowser) {
 	t.Helper()
 	for name, lost := range map[string]func(u *url.URL, cookie *http.Cookie) bool{
 		"all at the app": func(u *url.URL, _ *http.Cookie) bool { return u.Host == wiki },
@@ -386,11 +384,11 @@ func wantCookiePage(t *testing.T, open func() *surfer) {
 	}
 }
 
-// Sana answers only paths below /_sana/ at an app's host, and none of those at its own.
+// Sana serves only paths below /_sana/ at the host of an app, and none of them at its own host.
 func TestHosts_AppsServeTheirPathsOnly(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	ask := func(host, path string) answer {
+	request := func(host, path string) answer {
 		t.Helper()
 		request, err := http.NewRequest(http.MethodGet, i.URL+path, http.NoBody)
 		if err != nil {
@@ -407,7 +405,7 @@ func TestHosts_AppsServeTheirPathsOnly(t *testing.T) {
 	}
 	for _, path := range []string{"/", "/api/auth/session", "/enter", "/livez", "/_sana",
 		"/_SANA/start", "/verify"} {
-		a := ask(wiki, path)
+		a := request(wiki, path)
 		if a.status != http.StatusMisdirectedRequest || a.header.Get("Location") != "" ||
 			a.header.Get("Strict-Transport-Security") != "" {
 			t.Errorf("%s at an app's host: %d to %q, HSTS %q, want 421", path, a.status,
@@ -419,16 +417,16 @@ func TestHosts_AppsServeTheirPathsOnly(t *testing.T) {
 		"/_sana/start": 303, "/_sana/me": 401, "/_sana/finish": 400, "/_sana/away": 503,
 		"/_sana/sign-out": 200, "/_sana/none": 404,
 	} {
-		a := ask(wiki, path)
+		a := request(wiki, path)
 		if a.status != want || a.header.Get("Strict-Transport-Security") != "" ||
 			a.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s at an app's host: %d, HSTS %q, want %d", path, a.status,
 				a.header.Get("Strict-Transport-Security"), want)
 		}
-		if a := ask("sana.example", path); a.status != http.StatusNotFound {
+		if a := request("sana.example", path); a.status != http.StatusNotFound {
 			t.Errorf("%s at Sana's own host: %d, want 404", path, a.status)
 		}
-		if a := ask("evil.example", path); a.status != http.StatusMisdirectedRequest &&
+		if a := request("evil.example", path); a.status != http.StatusMisdirectedRequest &&
 			a.status != http.StatusPermanentRedirect {
 			t.Errorf("%s at another host: %d, want 421", path, a.status)
 		}
@@ -465,7 +463,7 @@ func TestHosts_LargeCookiesOfAppsAreTheirOwn(t *testing.T) {
 func TestMe_ReturnsTheCurrentUser(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	const me = "https://wiki.example.org/_sana/me"
 	if p := s.send(http.MethodGet, me, "cors"); p.status != http.StatusUnauthorized ||
 		!strings.Contains(p.body, "sign_in_required") {
@@ -498,12 +496,12 @@ func TestApps_AreListedForAllowedUsers(t *testing.T) {
 		t.Errorf("got %v, want %v", names, want)
 	}
 	var one struct{ ID, Name string }
-	stranger := i.Open(t)
-	stranger.Get("/api/apps/" + wiki).Want(http.StatusOK).JSON(&one)
+	otherBrowser := i.Open(t)
+	otherBrowser.Get("/api/apps/" + wiki).Want(http.StatusOK).JSON(&one)
 	if one.Name != "Wiki" {
 		t.Errorf("got %+v", one)
 	}
-	stranger.Get("/api/apps/evil.example").Want(http.StatusNotFound, "not_found")
+	otherBrowser.Get("/api/apps/evil.example").Want(http.StatusNotFound, "not_found")
 }
 
 // With SIGN_UP=apps only users of the apps may sign up.
@@ -521,11 +519,11 @@ func TestSignUp_IsOpenToUsersOfApps(t *testing.T) {
 	}
 }
 
-// Handoffs of one session are rate-limited, and the answer says for how long.
+// Handoffs of one session are rate-limited, and the response has the wait.
 func TestLimits_HandoffsOfASessionAreBounded(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	s.signIn(ada)
 	s.client.CheckRedirect = func(*http.Request,
 		[]*http.Request) error {
@@ -550,7 +548,7 @@ func TestLimits_HandoffsOfASessionAreBounded(t *testing.T) {
 func TestDeletion_RemovesAppSessionsAndHandoffs(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	b := s.signIn(ada)
 	s.open("https://wiki.example.org/")
 	ticketFor(t, s, "https://bank.example.com/private")
@@ -566,7 +564,7 @@ func TestSweep_DeletesHandoffsAfterAMinute(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	i := run(t, w, appsFile)
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	s.signIn(ada)
 	ticketFor(t, s, "https://wiki.example.org/private")
 	w.Exec(t, `UPDATE handoffs SET made_at = made_at - interval '61 seconds'`)

@@ -71,9 +71,9 @@ func echo(w http.ResponseWriter) {
 	_, _ = io.Copy(conn, both)
 }
 
-// openSocket opens a websocket at the app with the browser's cookie. say sends a text and returns
-// what comes back.
-func (b behind) openSocket() (status int, say func(string) string) {
+// openSocket opens a websocket at the app with the browser's cookie. send sends a text and returns
+// the reply.
+func (b proxiedBrowser) openSocket() (status int, send func(string) string) {
 	b.t.Helper()
 	request, err := http.NewRequest(http.MethodGet, "https://"+wiki+"/socket", http.NoBody)
 	if err != nil {
@@ -104,13 +104,13 @@ func (b behind) openSocket() (status int, say func(string) string) {
 	}
 }
 
-// behind is a surfer whose requests for an app go through a real proxy.
-type behind struct {
-	*surfer
+// proxiedBrowser is an appBrowser whose requests for an app go through a real proxy.
+type proxiedBrowser struct {
+	*appBrowser
 	through http.RoundTripper
 }
 
-func (b behind) RoundTrip(r *http.Request) (*http.Response, error) {
+func (b proxiedBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
 	b.mu.Lock()
 	b.steps = append(b.steps, r.URL.Host+" "+r.URL.Path)
 	b.mu.Unlock()
@@ -120,14 +120,14 @@ func (b behind) RoundTrip(r *http.Request) (*http.Response, error) {
 	return b.through.RoundTrip(r)
 }
 
-func newBehind(t *testing.T, i *instance, proxy proxytest.Running) behind {
+func newProxiedBrowser(t *testing.T, i *instance, proxy proxytest.Running) proxiedBrowser {
 	t.Helper()
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: proxy.Roots}, // HTTP/1.1, for attacks with Connection
 		DialContext:     proxy.Dial,
 	}
 	t.Cleanup(transport.CloseIdleConnections)
-	b := behind{newSurfer(t, i), transport}
+	b := proxiedBrowser{newAppBrowser(t, i), transport}
 	b.client.Transport = b
 	return b
 }
@@ -142,18 +142,18 @@ func TestProxies_RunAsPrinted(t *testing.T) {
 		t.Run(p.Kind, func(t *testing.T) {
 			w.Pass(t, 24*time.Hour) // limits on mails
 			app := newUpstream(t)
-			walkThrough(t, newBehind(t, i, i.putBehind(t, p, "wiki", app.URL)), app)
-			wantCookiePage(t, func() *surfer {
-				return newBehind(t, i, i.putBehind(t, p, "wiki", app.URL)).surfer
+			walkThrough(t, newProxiedBrowser(t, i, i.startProxy(t, p, "wiki", app.URL)), app)
+			wantCookiePage(t, func() *appBrowser {
+				return newProxiedBrowser(t, i, i.startProxy(t, p, "wiki", app.URL)).appBrowser
 			})
-			blockOnTheWay(t, newBehind(t, i, i.putBehind(t, p, "wiki", app.URL)))
-			keyThrough(t, newBehind(t, i, i.putBehind(t, p, "wiki", app.URL)), app)
+			blockOnTheWay(t, newProxiedBrowser(t, i, i.startProxy(t, p, "wiki", app.URL)))
+			keyThrough(t, newProxiedBrowser(t, i, i.startProxy(t, p, "wiki", app.URL)), app)
 		})
 	}
 }
 
-// putBehind runs a proxy in front of an app, with the configuration that sana apps prints.
-func (i *instance) putBehind(
+// startProxy runs a proxy in front of an app, with the configuration that sana apps prints.
+func (i *instance) startProxy(
 	t *testing.T, p proxytest.Proxy, app, upstream string,
 ) proxytest.Running {
 	t.Helper()
@@ -161,7 +161,7 @@ func (i *instance) putBehind(
 	for _, host := range i.app(t, app).Hosts {
 		hosts = append(hosts, host.String())
 	}
-	return p.Start(t, i.printed(t, p, app, upstream), hosts...)
+	return p.Start(t, i.printedConfig(t, p, app, upstream), hosts...)
 }
 
 func (i *instance) app(t *testing.T, id string) *apps.App {
@@ -174,18 +174,18 @@ func (i *instance) app(t *testing.T, id string) *apps.App {
 	return app
 }
 
-// printed returns what sana apps prints for an app.
-func (i *instance) printed(t *testing.T, p proxytest.Proxy, app, upstream string) string {
+// printedConfig returns the output of sana apps for an app.
+func (i *instance) printedConfig(t *testing.T, p proxytest.Proxy, app, upstream string) string {
 	t.Helper()
 	site := proxies.Site{
 		App: i.app(t, app), Upstream: strings.TrimPrefix(upstream, "http://"),
 		Sana: strings.TrimPrefix(i.URL, "http://"), Gate: strings.TrimPrefix(i.gate, "http://"),
 	}
-	var printed strings.Builder
-	if err := proxies.Write(&printed, proxies.Kind(p.Kind), site); err != nil {
+	var printedConfig strings.Builder
+	if err := proxies.Write(&printedConfig, proxies.Kind(p.Kind), site); err != nil {
 		t.Fatal(err)
 	}
-	return printed.String()
+	return printedConfig.String()
 }
 
 // The test covers every row of the table of states, as a client sees it behind each proxy.
@@ -194,9 +194,9 @@ func TestProxies_RespondToEveryStateAsDesigned(t *testing.T) {
 	i := run(t, harness.NewWorld(t), appsFile)
 	for _, p := range proxytest.All() {
 		t.Run(p.Kind, func(t *testing.T) {
-			upstream, proxy := newUpstream(t), map[string]behind{}
+			upstream, proxy := newUpstream(t), map[string]proxiedBrowser{}
 			for _, app := range []string{"wiki", "bank", "vault", "trial"} {
-				proxy[app] = newBehind(t, i, i.putBehind(t, p, app, upstream.URL))
+				proxy[app] = newProxiedBrowser(t, i, i.startProxy(t, p, app, upstream.URL))
 			}
 			for _, s := range states {
 				t.Run(s.name, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestProxies_RespondToEveryStateAsDesigned(t *testing.T) {
 					cookie := s.cookie(t, i)
 					for _, page := range []bool{true, false} {
 						upstream.requests.Store(0)
-						a := proxy[s.app].ask(t, s, cookie, page)
+						a := proxy[s.app].request(t, s, cookie, page)
 						s.check(t, "forward", page, a)
 						isIn := a.status == http.StatusOK
 						if isIn != (upstream.requests.Load() == 1) {
@@ -222,8 +222,8 @@ func TestProxies_RespondToEveryStateAsDesigned(t *testing.T) {
 	}
 }
 
-// ask sends a request of a client in a state.
-func (b behind) ask(t *testing.T, s state, cookie string, page bool) answer {
+// request sends a request of a client in a state.
+func (b proxiedBrowser) request(t *testing.T, s state, cookie string, page bool) answer {
 	t.Helper()
 	method, mode, accept := s.method, "cors", "*/*"
 	if method == "" {
@@ -232,7 +232,7 @@ func (b behind) ask(t *testing.T, s state, cookie string, page bool) answer {
 	if page {
 		mode, accept = "navigate", "text/html"
 	}
-	request, err := http.NewRequest(method, "https://"+s.host+aTarget, http.NoBody)
+	request, err := http.NewRequest(method, "https://"+s.host+stateTarget, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func (b behind) ask(t *testing.T, s state, cookie string, page bool) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answerOf(t, response)
+	return readResponse(t, response)
 }
 
 // zeros is an endless reader.
@@ -271,10 +271,10 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 	site.App, _ = set.Find("wiki")
 	app := newUpstream(t)
 	for _, example := range []struct {
-		kind  proxies.Kind
-		files []string
-		app   string // address of the app
-		says  string
+		kind     proxies.Kind
+		files    []string
+		app      string // address of the app
+		pageText string
 	}{
 		{proxies.Nginx, []string{"nginx/sana.conf"},
 			fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)), "Hello, " + ada + "."},
@@ -283,16 +283,16 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 		{proxies.Traefik, []string{"traefik/wiki.yaml", "traefik/sana.yaml"},
 			strings.TrimPrefix(app.URL, "http://"), "Remote-User: " + ada + "\n"},
 	} {
-		var printed strings.Builder
-		if err := proxies.Write(&printed, example.kind, site); err != nil {
+		var printedConfig strings.Builder
+		if err := proxies.Write(&printedConfig, example.kind, site); err != nil {
 			t.Fatal(err)
 		}
 		var committed []string
 		for _, name := range example.files {
 			committed = append(committed, read(name))
 		}
-		if !strings.HasPrefix(committed[0], printed.String()) {
-			t.Errorf("examples/%s does not begin with what sana apps %s prints", example.files[0],
+		if !strings.HasPrefix(committed[0], printedConfig.String()) {
+			t.Errorf("examples/%s does not begin with the output of sana apps %s", example.files[0],
 				example.kind)
 		}
 		if read(string(example.kind)+"/apps.yaml") != read("nginx/apps.yaml") {
@@ -310,20 +310,20 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 			}
 			t.Run(p.Kind, func(t *testing.T) {
 				w.Pass(t, 24*time.Hour) // limits on mails
-				b := newBehind(t, i, p.Start(t, config, wiki, "sana.example"))
+				b := newProxiedBrowser(t, i, p.Start(t, config, wiki, "sana.example"))
 				if page := b.open("https://wiki.example.org/"); page.url.Host != "sana.example" {
 					t.Fatalf("at %s (%d), want the sign-in page", page.url, page.status)
 				}
 				b.signIn(ada)
 				b.wantPage(b.open("https://wiki.example.org/"), "https://wiki.example.org/",
-					example.says)
+					example.pageText)
 			})
 		}
 	}
 }
 
 // The apps of examples/your-app, as committed, know their user behind the gate and a proxy, and
-// believe no client.
+// ignore the headers of clients.
 func TestExamples_AppsKnowTheirUser(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
@@ -347,12 +347,12 @@ func TestExamples_AppsKnowTheirUser(t *testing.T) {
 		for language, command := range programs {
 			t.Run(language+" behind "+p.Kind, func(t *testing.T) {
 				w.Pass(t, 24*time.Hour) // limits on mails
-				b := newBehind(t, i, i.putBehind(t, p, "wiki", startApp(t, command)))
+				b := newProxiedBrowser(t, i, i.startProxy(t, p, "wiki", startApp(t, command)))
 				const address = "https://wiki.example.org/"
-				lies := all(set("Remote-Id", "1"), set("Remote-Email", "root@sana.example"),
+				lies := combine(set("Remote-Id", "1"), set("Remote-Email", "root@sana.example"),
 					set("Remote-Name", "Root"), alias("remote_groups", "admin"))
 				if got := b.send(http.MethodGet, address, "cors", lies); got.status != 401 {
-					t.Errorf("a stranger with forged headers: got %d: %.200s", got.status, got.body)
+					t.Errorf("forged headers without a session: got %d: %.200s", got.status, got.body)
 				}
 				b.signIn(ada)
 				var user struct {

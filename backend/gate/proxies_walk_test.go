@@ -14,21 +14,21 @@ import (
 // deepLink is the address that a user opens.
 const deepLink = "https://wiki.example.org/deep?a=b&c=%2f"
 
-// throughProxy is a user's way through a proxy to an app.
+// throughProxy is a sequence of requests through a proxy to an app.
 type throughProxy struct {
 	t *testing.T
-	behind
+	proxiedBrowser
 	app *upstream
 }
 
-func walkThrough(t *testing.T, b behind, app *upstream) {
+func walkThrough(t *testing.T, b proxiedBrowser, app *upstream) {
 	t.Helper()
 	w := &throughProxy{t, b, app}
-	w.newcomer()
+	w.withoutSession()
 	w.signedIn()
-	say := w.longConnections()
+	send := w.longConnections()
 	w.attack()
-	w.signedOut(say)
+	w.signedOut(send)
 	w.notAllowed()
 	w.withoutDatabase()
 }
@@ -41,8 +41,8 @@ func (w *throughProxy) want(what string, p page, status int, text string) {
 	}
 }
 
-// nothing checks that no request has reached the app.
-func (w *throughProxy) nothing(what string) {
+// wantNotReached checks that no request has reached the app.
+func (w *throughProxy) wantNotReached(what string) {
 	w.t.Helper()
 	if n := w.app.requests.Load(); n != 0 {
 		w.t.Errorf("%s: %d requests reached the app", what, n)
@@ -50,8 +50,8 @@ func (w *throughProxy) nothing(what string) {
 	w.app.requests.Store(0)
 }
 
-// newcomer has no session: a page leads to the sign-in, a fetch gets 401, and a form gets a page.
-func (w *throughProxy) newcomer() {
+// withoutSession checks that a page leads to the sign-in, a fetch gets 401, and a form gets a page.
+func (w *throughProxy) withoutSession() {
 	w.t.Helper()
 	p := w.open(deepLink)
 	if p.url.Host != "sana.example" ||
@@ -64,16 +64,16 @@ func (w *throughProxy) newcomer() {
 	w.want("POST", w.send(http.MethodPost, deepLink, "cors"), 401, "sign_in_required")
 	w.want("_sana/me", w.send(http.MethodGet, "https://wiki.example.org/_sana/me", "cors"), 401,
 		"sign_in_required")
-	w.nothing("without a session")
+	w.wantNotReached("without a session")
 }
 
-// signedIn checks that the app receives the user's identity whatever the client sends, and that a
-// large body reaches the app only.
+// signedIn checks that the app receives the user's identity with any headers of the client, and
+// that a large body reaches only the app.
 func (w *throughProxy) signedIn() {
 	w.t.Helper()
 	w.signIn(ada)
 	w.want("in", w.open(deepLink), 200, "GET /deep?a=b&c=%2f")
-	lies := all(set("Remote-User", "root"), alias("Remote_User", "root"),
+	lies := combine(set("Remote-User", "root"), alias("Remote_User", "root"),
 		alias("Remote.User", "root"), alias("remote_groups", "admin"),
 		set("Remote-Name", "Root"), set("X-Forwarded-User", "root"))
 	got := w.send(http.MethodGet, deepLink, "cors", lies)
@@ -82,7 +82,7 @@ func (w *throughProxy) signedIn() {
 		strings.Contains(got.body, "Root") ||
 		!strings.Contains(got.body, "Remote-Groups: ops,staff\n") ||
 		!strings.Contains(got.body, "Remote-Name: "+ada+"\n") {
-		w.t.Errorf("the app was told lies: %s", got.body)
+		w.t.Errorf("the app received forged headers: %s", got.body)
 	}
 	w.want("If-None-Match", w.send(http.MethodGet, deepLink, "cors", set("If-None-Match", "*")), 200,
 		"GET")
@@ -100,31 +100,31 @@ func (w *throughProxy) signedIn() {
 }
 
 // longConnections downloads a file and opens a websocket, which it leaves open.
-func (w *throughProxy) longConnections() (say func(string) string) {
+func (w *throughProxy) longConnections() (send func(string) string) {
 	w.t.Helper()
 	if got := w.send(http.MethodGet, "https://wiki.example.org/download",
 		"navigate"); got.status != 200 || len(got.body) != downloadSize {
 		w.t.Errorf("download: %d with %d bytes", got.status, len(got.body))
 	}
-	status, say := w.openSocket()
+	status, send := w.openSocket()
 	if status != http.StatusSwitchingProtocols {
 		w.t.Fatalf("websocket: %d, want 101", status)
 	}
-	if got := say("before"); got != "before" {
-		w.t.Errorf("the websocket says %q", got)
+	if got := send("before"); got != "before" {
+		w.t.Errorf("the websocket sent %q", got)
 	}
-	return say
+	return send
 }
 
-// attack changes what the proxy asks the gate: no such request is answered like a valid one.
+// attack manipulates the requests: none of them gets the response of a valid one.
 func (w *throughProxy) attack() {
 	w.t.Helper()
 	w.app.requests.Store(0)
-	stranger := newSurfer(w.t, w.i)
+	otherBrowser := newAppBrowser(w.t, w.i)
 	for name, change := range map[string]func(*http.Request){
-		"X-Original-URL": all(set("X-Original-URL", "https://"+wiki+"/"),
+		"X-Original-URL": combine(set("X-Original-URL", "https://"+wiki+"/"),
 			set("X-Original-Method", "GET")),
-		"X-Forwarded-Host": all(set("X-Forwarded-Host", wiki),
+		"X-Forwarded-Host": combine(set("X-Forwarded-Host", wiki),
 			set("X-Forwarded-Uri", "/")),
 		"X_Forwarded_Host":                   alias("X_Forwarded_Host", wiki),
 		"Connection: X-Forwarded-Host":       set("Connection", "X-Forwarded-Host, close"),
@@ -132,11 +132,11 @@ func (w *throughProxy) attack() {
 		"OPTIONS":                            func(r *http.Request) { r.Method = http.MethodOptions },
 		"robot":                              set("User-Agent", "GoogleHC/1.0"),
 	} {
-		fresh := behind{stranger, w.through}
+		fresh := proxiedBrowser{otherBrowser, w.through}
 		fresh.client.Transport = fresh
 		p := fresh.send(http.MethodGet, "https://wiki.example.org/secret", "cors", change)
 		if p.status == http.StatusOK {
-			w.t.Errorf("%s: a stranger is let in: %s", name, p.body)
+			w.t.Errorf("%s: allowed without a session: %s", name, p.body)
 		}
 	}
 	for _, path := range []string{"/%2e%2e/_sana/../secret", "/_sana/..%2fsecret",
@@ -151,19 +151,19 @@ func (w *throughProxy) attack() {
 		}
 		answer.Body.Close()
 		if w.app.requests.Load() != before {
-			w.t.Errorf("%s: a stranger's request reached the app: %d", path, answer.StatusCode)
+			w.t.Errorf("%s: a request without a session reached the app: %d", path, answer.StatusCode)
 		}
 	}
 }
 
-// signedOut is as without a session, except for the websocket that was open: no check before a
-// request can end it.
-func (w *throughProxy) signedOut(say func(string) string) {
+// signedOut expects the results of withoutSession, except for the open websocket: no check before a
+// request can close it.
+func (w *throughProxy) signedOut(send func(string) string) {
 	w.t.Helper()
 	w.want("sign-out", w.send(http.MethodPost, "https://wiki.example.org/_sana/sign-out", "navigate"),
 		200, "You’re signed out")
-	if got := say("after"); got != "after" {
-		w.t.Errorf("a websocket that was open at the sign-out says %q; no check before a request can "+
+	if got := send("after"); got != "after" {
+		w.t.Errorf("a websocket that was open at the sign-out sent %q; no check before a request can "+
 			"end it", got)
 	}
 	if status, _ := w.openSocket(); status != http.StatusUnauthorized {
@@ -173,19 +173,19 @@ func (w *throughProxy) signedOut(say func(string) string) {
 	if p := w.open(deepLink); p.url.Host != "sana.example" {
 		w.t.Errorf("signed out: %d at %s", p.status, p.url)
 	}
-	w.nothing("signed out")
+	w.wantNotReached("signed out")
 }
 
-// notAllowed is a user whom the rule of the app does not allow.
+// notAllowed checks a user whom the rule of the app does not allow.
 func (w *throughProxy) notAllowed() {
 	w.t.Helper()
 	w.signIn("eve@other.example")
 	w.want("not for them", w.open(deepLink), 403, "You can’t use Wiki")
 	w.want("not for them, XHR", w.send(http.MethodGet, deepLink, "cors"), 403, "not_allowed")
-	w.nothing("not for them")
+	w.wantNotReached("not for them")
 }
 
-// withoutDatabase is unavailable, never signed out and never let in.
+// withoutDatabase checks that the app is unavailable, not signed out and not allowed.
 func (w *throughProxy) withoutDatabase() {
 	w.t.Helper()
 	w.i.w.StopDatabase(w.t)
@@ -203,5 +203,5 @@ func (w *throughProxy) withoutDatabase() {
 		}
 		return nil
 	})
-	w.nothing("without a database")
+	w.wantNotReached("without a database")
 }

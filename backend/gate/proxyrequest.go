@@ -15,7 +15,7 @@ import (
 type proxyRequest struct {
 	app  *apps.App
 	host string // one of the app's
-	// sentHost is the host that was sent instead, printable: for the log.
+	// sentHost is the unknown host that was sent, printable, for the log.
 	sentHost string
 	target   string // as sent; used only as the path to return to
 	method   string
@@ -25,8 +25,8 @@ type proxyRequest struct {
 // maxSentHost is the length of the longest name in DNS (RFC 1035, 2.3.4).
 const maxSentHost = 255
 
-// family is a set of headers that a proxy describes a request with. Headers of another family than
-// the path names are refused: a proxy would pass them on from its client.
+// family is a set of headers with which a proxy describes a request. Headers of another family than
+// that of the path are refused: the proxy would have forwarded them from its client.
 type family struct {
 	prefix string // of the path; the app's id follows
 	url    string // header with the URL of the request, if the family has one
@@ -34,12 +34,12 @@ type family struct {
 	uri    string // header with its target, else
 	method string // header with its method
 	addr   string // header whose last entry is the proxy's client
-	// showsAnswers is false for nginx: it turns all answers but 2xx, 401 and 403 into 500, and
-	// shows none of them to the client. The others forward every answer that is not 2xx.
-	showsAnswers bool
+	// forwardsResponses is false for nginx: it turns all responses but 2xx, 401 and 403 into 500,
+	// and forwards none of them to the client. The others forward every response that is not 2xx.
+	forwardsResponses bool
 }
 
-// The families. Their headers are written as fasthttp normalizes them.
+// The families, with their headers as fasthttp normalizes them.
 var (
 	nginx = family{
 		prefix: "/gate/nginx/", url: "X-Original-Url", method: "X-Original-Method",
@@ -48,7 +48,7 @@ var (
 	forward = family{
 		prefix: "/gate/forward/", host: "X-Forwarded-Host", uri: "X-Forwarded-Uri",
 		method: "X-Forwarded-Method",
-		addr:   "X-Forwarded-For", showsAnswers: true,
+		addr:   "X-Forwarded-For", forwardsResponses: true,
 	}
 	families = []*family{&nginx, &forward}
 )
@@ -63,13 +63,13 @@ var familyHeaders = map[string]*family{
 
 // Reasons of Misconfigured, as logged.
 const (
-	wrongPath    = "the address is not /gate/nginx/APP or /gate/forward/APP"
-	unknownApp   = "no app has this name"
-	otherFamily  = "a header of the other family came along; the proxy must remove it"
-	twiceThere   = "a header is there twice; the proxy must set it, not add it"
-	missing      = "a header is missing: the proxy must set the host and the method"
-	foreignHost  = "the host is not one of the app's"
-	bodyCameHere = "a body came along; the proxy must send none"
+	wrongPath       = "the address is not /gate/nginx/APP or /gate/forward/APP"
+	unknownApp      = "no app has this name"
+	otherFamily     = "a header of the other family came along; the proxy must remove it"
+	duplicateHeader = "a header is there twice; the proxy must set it, not add it"
+	missing         = "a header is missing: the proxy must set the host and the method"
+	unknownHost     = "the host is not one of the app's"
+	hasBody         = "a body came along; the proxy must send none"
 )
 
 // read reads a proxy's request. problem is a reason of Misconfigured, "" for none; the family and
@@ -89,11 +89,11 @@ func (g *Gate) read(ctx *fasthttp.RequestCtx) (f *family, a proxyRequest, proble
 		return nil, a, wrongPath
 	}
 	header := &ctx.Request.Header
-	if problem := f.judge(header); problem != "" {
+	if problem := f.checkHeaders(header); problem != "" {
 		return f, a, problem
 	}
 	if header.ContentLength() > 0 || header.ContentLength() == -1 {
-		return f, a, bodyCameHere
+		return f, a, hasBody
 	}
 
 	host := header.Peek(f.host)
@@ -109,15 +109,15 @@ func (g *Gate) read(ctx *fasthttp.RequestCtx) (f *family, a proxyRequest, proble
 	normal, ok := apps.NormalizeHost(host)
 	if !ok || !a.app.Serves(normal) {
 		a.sentHost = session.Printable(string(host), maxSentHost)
-		return f, a, foreignHost
+		return f, a, unknownHost
 	}
 	a.host = normal
 	a.isPage = IsNavigation(header)
 	return f, a, ""
 }
 
-// lastAddress returns the address that the proxy itself has appended, "" if it has not. Earlier
-// entries are the client's.
+// lastAddress returns the address that the proxy itself has appended, "" if there is none. Earlier
+// entries are from the client.
 func lastAddress(list []byte) string {
 	last := bytes.TrimSpace(list[bytes.LastIndexByte(list, ',')+1:])
 	address, err := netip.ParseAddr(string(last))
@@ -127,8 +127,8 @@ func lastAddress(list []byte) string {
 	return address.Unmap().WithZone("").String()
 }
 
-// judge rejects headers of the other family and duplicate headers.
-func (f *family) judge(header *fasthttp.RequestHeader) (problem string) {
+// checkHeaders rejects headers of the other family and duplicate headers.
+func (f *family) checkHeaders(header *fasthttp.RequestHeader) (problem string) {
 	var seen [8]string
 	n := 0
 	for name := range header.All() {
@@ -144,7 +144,7 @@ func (f *family) judge(header *fasthttp.RequestHeader) (problem string) {
 		}
 		for _, earlier := range seen[:n] {
 			if earlier == string(name) {
-				return twiceThere
+				return duplicateHeader
 			}
 		}
 		seen[n] = string(name)
@@ -167,8 +167,8 @@ func splitURL(url []byte) (host []byte, target string) {
 	return rest, ""
 }
 
-// IsNavigation reports whether a browser requests a page to show. Browsers say so in Sec-Fetch
-// headers; old ones are recognised by their Accept header. The user agent does not matter.
+// IsNavigation reports whether the request is a browser's navigation. Browsers send Sec-Fetch
+// headers; old ones are recognized by their Accept header. The user agent is ignored.
 func IsNavigation(header *fasthttp.RequestHeader) bool {
 	if mode := header.Peek("Sec-Fetch-Mode"); len(mode) > 0 {
 		return string(mode) == "navigate"

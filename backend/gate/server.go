@@ -18,7 +18,7 @@ import (
 const (
 	maxConnections = 4096
 
-	// bytes of a request's line and headers, which include the cookies of apps
+	// maxHeader is the size of the request line and headers, which include the cookies of apps.
 	maxHeader    = 64 << 10
 	maxBody      = 1 << 10 // bytes of a body; a body is refused
 	readTimeout  = 10 * time.Second
@@ -28,8 +28,8 @@ const (
 
 func newServer(g *Gate) *fasthttp.Server {
 	return &fasthttp.Server{
-		Handler:                      g.answer,
-		ErrorHandler:                 g.answerBroken,
+		Handler:                      g.handle,
+		ErrorHandler:                 g.handleMalformed,
 		ReadBufferSize:               maxHeader,
 		MaxRequestBodySize:           maxBody,
 		ReadTimeout:                  readTimeout,
@@ -39,20 +39,20 @@ func newServer(g *Gate) *fasthttp.Server {
 		NoDefaultContentType:         true,
 		DisablePreParseMultipartForm: true,
 		CloseOnShutdown:              true,
-		// Without this, a request that cannot be parsed is quoted in errors, cookies included.
+		// Otherwise errors quote a malformed request, including cookies.
 		SecureErrorLogMessage: true,
-		Logger:                quiet{g.Log},
+		Logger:                redactingLogger{g.Log},
 	}
 }
 
-// quiet logs only the format string of fasthttp's log lines: their arguments may contain what a
-// client sent.
-type quiet struct{ log *slog.Logger }
+// redactingLogger logs only the format string of fasthttp's log lines: their arguments may contain
+// data of clients.
+type redactingLogger struct{ log *slog.Logger }
 
 // Printf implements fasthttp.Logger.
-func (q quiet) Printf(format string, _ ...any) { q.log.Debug("fasthttp", "message", format) }
+func (q redactingLogger) Printf(format string, _ ...any) { q.log.Debug("fasthttp", "message", format) }
 
-// Serve answers proxies on l until Shutdown. It may be called once. Connections beyond
+// Serve responds to proxies on l until Shutdown. It may be called once. Connections beyond
 // maxConnections are closed: proxies reuse a few.
 func (g *Gate) Serve(l net.Listener) error {
 	refuse := func(conn net.Conn) {
@@ -62,7 +62,7 @@ func (g *Gate) Serve(l net.Listener) error {
 	return g.server.Serve(&harden.Listener{Listener: l, Max: maxConnections, Refuse: refuse})
 }
 
-// Retire makes each answer the last one on its connection.
+// Retire makes each response the last one on its connection.
 func (g *Gate) Retire() { g.retiring.Do(func() { close(g.retired) }) }
 
 // Shutdown accepts no new connections and waits for the requests in flight until ctx ends.
@@ -71,8 +71,8 @@ func (g *Gate) Shutdown(ctx context.Context) error {
 	return g.server.ShutdownWithContext(ctx)
 }
 
-// answer answers one request of a proxy.
-func (g *Gate) answer(c *fasthttp.RequestCtx) {
+// handle responds to one request of a proxy.
+func (g *Gate) handle(c *fasthttp.RequestCtx) {
 	select {
 	case <-g.retired:
 		c.SetConnectionClose()
@@ -102,8 +102,8 @@ func (g *Gate) answer(c *fasthttp.RequestCtx) {
 	span.EndRequest("GET", pattern, c.Response.StatusCode())
 }
 
-// cookie returns the value of the app cookie. If there are two of this name, one was planted and it
-// is unknown which: both are ignored.
+// cookie returns the value of the app cookie. If there are two of this name, one of
+// them was planted: both are ignored.
 func (g *Gate) cookie(c *fasthttp.RequestCtx) (value string) {
 	name, n := CookieName(g.PublicURL), 0
 	for key, found := range c.Request.Header.Cookies() {
@@ -118,8 +118,8 @@ func (g *Gate) cookie(c *fasthttp.RequestCtx) (value string) {
 	return value
 }
 
-// allow is the only function that answers 200. It sends all identity headers, none of them empty:
-// some proxies pass on a client's own header if ours is absent or empty.
+// allow is the only function that responds with 200. It sends all identity headers, none of them
+// empty: some proxies forward the client's header if that of the gate is absent or empty.
 func allow(c *fasthttp.RequestCtx, p *Person) {
 	user := p.User()
 	name := user.Name
@@ -160,11 +160,11 @@ var details = map[Outcome]string{
 // retryAfter is the Retry-After value while the database is unavailable, in seconds.
 const retryAfter = "2"
 
-// StartHeader tells nginx where to redirect a browser that requests a page. Other proxies pass on
+// StartHeader has the redirect for nginx of a browser that requests a page. Other proxies forward
 // the redirect itself.
 const StartHeader = "X-Sana-Start"
 
-// refuse answers every outcome but Allowed.
+// refuse responds to every outcome but Allowed.
 func (g *Gate) refuse(c *fasthttp.RequestCtx, f *family, a proxyRequest, d Decision) {
 	status := statuses[d.Outcome]
 	if status == 0 || status == http.StatusOK {
@@ -177,13 +177,13 @@ func (g *Gate) refuse(c *fasthttp.RequestCtx, f *family, a proxyRequest, d Decis
 	canRedirect := a.isPage && a.method == http.MethodGet && status == http.StatusUnauthorized
 	start := StartURL(g.PublicURL, a.host, a.target)
 	switch {
-	case f != nil && f.showsAnswers && canRedirect:
+	case f != nil && f.forwardsResponses && canRedirect:
 		c.Response.Header.Set("Location", start)
 		c.SetStatusCode(http.StatusFound)
 		return
-	case f != nil && !f.showsAnswers && canRedirect:
+	case f != nil && !f.forwardsResponses && canRedirect:
 		c.Response.Header.Set(StartHeader, start)
-	case f != nil && f.showsAnswers && a.isPage && d.Outcome != Misconfigured:
+	case f != nil && f.forwardsResponses && a.isPage && d.Outcome != Misconfigured:
 		c.SetStatusCode(status)
 		g.sendPage(c, a, d, start)
 		return
@@ -192,7 +192,7 @@ func (g *Gate) refuse(c *fasthttp.RequestCtx, f *family, a proxyRequest, d Decis
 	sendProblem(c, status, d)
 }
 
-// sendPage shows a refusal to a visitor.
+// sendPage responds with the page of a refusal.
 func (g *Gate) sendPage(c *fasthttp.RequestCtx, a proxyRequest, d Decision, start string) {
 	page := PageOf(a.app.Name, start, d)
 	page.Brand = g.Brand
@@ -201,7 +201,7 @@ func (g *Gate) sendPage(c *fasthttp.RequestCtx, a proxyRequest, d Decision, star
 	c.SetBody(body)
 }
 
-// PageOf returns the page that shows a refusal. start is where the visitor can sign in.
+// PageOf returns the page that shows a refusal. start is the address of the sign-in.
 func PageOf(appName, start string, d Decision) pages.Page {
 	page := pages.Page{Kind: pages.SendAgain, App: appName, Link: start}
 	switch d.Outcome {
@@ -223,7 +223,7 @@ type Problem struct {
 	SignedOut *SignedOut `json:"signed_out,omitempty"`
 }
 
-// SignedOut gives the reason why a session was revoked or has expired.
+// SignedOut has the reason of an expired or revoked session.
 type SignedOut struct {
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at,omitzero"`
@@ -250,26 +250,26 @@ func sendProblem(c *fasthttp.RequestCtx, status int, d Decision) {
 	problem, _ := ProblemOf(d)
 	body, err := json.Marshal(problem)
 	if err != nil {
-		panic("gate: encode problem: " + err.Error()) // it has texts and numbers only
+		panic("gate: encode problem: " + err.Error()) // never fails: it has only strings and numbers
 	}
 	c.SetStatusCode(status)
 	c.SetContentType(ProblemContentType)
 	c.SetBody(body)
 }
 
-// answerBroken answers a request that fasthttp could not parse. It uses no text of fasthttp's
+// handleMalformed responds to a request that fasthttp could not parse. It uses no text of fasthttp's
 // errors, because they can quote the request.
-func (g *Gate) answerBroken(c *fasthttp.RequestCtx, _ error) {
+func (g *Gate) handleMalformed(c *fasthttp.RequestCtx, _ error) {
 	d := Decision{Outcome: Misconfigured}
 	c.SetConnectionClose()
-	// otherwise unread bytes of the request would make the kernel discard the answer
+	// Otherwise unread bytes of the request would make the kernel discard the response.
 	harden.LingerOn(c.Conn())
 	g.refuse(c, nil, proxyRequest{}, d)
 	g.report(context.Background(), c, proxyRequest{}, d,
 		"the request is not valid HTTP, or its headers are larger than 64 kB")
 }
 
-// logInterval is the shortest interval between two log lines about the same misconfiguration.
+// logInterval is the minimum interval between two log lines about the same misconfiguration.
 const logInterval = time.Minute
 
 // report counts a decision and logs those that operators need to see.

@@ -87,8 +87,8 @@ func (i *instance) cookieOf(t *testing.T, host, id string, issued time.Time) str
 	return i.maker.Make(host, id, raw, issued)
 }
 
-// question is a proxy's request.
-type question struct {
+// gateRequest is a request of a proxy.
+type gateRequest struct {
 	family string // nginx or forward
 	app    string
 	host   string
@@ -99,7 +99,7 @@ type question struct {
 	change func(*http.Request)
 }
 
-// answer is the gate's response.
+// answer is a response of the gate.
 type answer struct {
 	status int
 	header http.Header
@@ -122,7 +122,7 @@ var client = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-func (i *instance) ask(t *testing.T, q question) answer {
+func (i *instance) request(t *testing.T, q gateRequest) answer {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodGet, i.gate+"/gate/"+q.family+"/"+q.app, http.NoBody)
 	if err != nil {
@@ -166,13 +166,13 @@ func do(t *testing.T, request *http.Request) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := answerOf(t, response)
-	checkAnswer(t, a)
+	a := readResponse(t, response)
+	checkResponse(t, a)
 	return a
 }
 
-// answerOf reads a response to its end.
-func answerOf(t *testing.T, response *http.Response) answer {
+// readResponse reads a response to its end.
+func readResponse(t *testing.T, response *http.Response) answer {
 	t.Helper()
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
@@ -184,9 +184,9 @@ func answerOf(t *testing.T, response *http.Response) answer {
 
 var identity = []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Id"}
 
-// checkAnswer checks the promises of every answer: proxies hand it to the browsers of apps, and
-// trust its identity headers.
-func checkAnswer(t *testing.T, a answer) {
+// checkResponse checks the promises of every response: proxies forward it to the browsers of apps,
+// and trust its identity headers.
+func checkResponse(t *testing.T, a answer) {
 	t.Helper()
 	for _, name := range []string{
 		"Set-Cookie", "Strict-Transport-Security", "Content-Security-Policy", "Etag",
@@ -209,19 +209,19 @@ func checkAnswer(t *testing.T, a answer) {
 	}
 }
 
-// state is a row of the table of states: the state of a browser, and its answers.
+// state is a row of the table of states: the state of a browser, and the expected responses.
 type state struct {
 	name   string
 	app    string
 	host   string
 	method string
 	cookie func(t *testing.T, i *instance) string
-	// page and other are the expected answers to a page and to any other request: the status, and a
-	// code or a text of the page.
-	page, other   int
-	says, code    string
-	startsSignIn  bool
-	identityEmail string
+	// page and other are the expected responses to a page and to any other request: the status, and
+	// a code or a text of the page.
+	page, other    int
+	pageText, code string
+	startsSignIn   bool
+	identityEmail  string
 }
 
 func none(*testing.T, *instance) string { return "" }
@@ -247,7 +247,7 @@ const (
 	ada   = "ada@sana.example"
 )
 
-// signedInAgo moves the newest sign-in of a session.
+// signedInAgo sets the time of the newest sign-in of a session.
 func signedInAgo(d time.Duration) func(t *testing.T, i *instance, id string, b *harness.Browser) {
 	return func(t *testing.T, i *instance, id string, _ *harness.Browser) {
 		i.w.Exec(t, `
@@ -270,12 +270,12 @@ var states = []state{
 	},
 	{
 		name: "not for them", app: "vault", host: vault, cookie: signedIn(ada, vault, nil),
-		page: 403, other: 403, says: "You can’t use Vault", code: "not_allowed",
+		page: 403, other: 403, pageText: "You can’t use Vault", code: "not_allowed",
 	},
 	{
 		name: "the app's time is over", app: "trial", host: "trial.example.org",
 		cookie: signedIn(ada, "trial.example.org", nil),
-		page:   403, other: 403, says: "You can’t use Trial", code: "not_allowed",
+		page:   403, other: 403, pageText: "You can’t use Trial", code: "not_allowed",
 	},
 	{
 		name: "signed out", app: "wiki", host: wiki,
@@ -318,13 +318,13 @@ var states = []state{
 	},
 	{
 		name: "POST as a page", app: "wiki", host: wiki, method: http.MethodPost, cookie: none,
-		page: 401, other: 401, says: "You need to sign in again", code: "sign_in_required",
+		page: 401, other: 401, pageText: "You need to sign in again", code: "sign_in_required",
 	},
 	{
 		name: "POST as a page where fresh is over", app: "bank", host: bank,
 		method: http.MethodPost,
 		cookie: signedIn(ada, bank, signedInAgo(13*time.Hour)),
-		page:   401, other: 401, says: "You need to sign in again",
+		page:   401, other: 401, pageText: "You need to sign in again",
 		code: "reauthentication_required",
 	},
 	{
@@ -353,13 +353,15 @@ var states = []state{
 	},
 }
 
-// aTarget is the target of the requests in each state, and aStart its place in a sign-in's address.
+// stateTarget is the target of the requests in each state, and stateStart its form in the address
+// of a sign-in.
 const (
-	aTarget = "/a?b=c&d=%2f"
-	aStart  = "/_sana/start?path=%2Fa%3Fb%3Dc%26d%3D%252f"
+	stateTarget = "/a?b=c&d=%2f"
+	stateStart  = "/_sana/start?path=%2Fa%3Fb%3Dc%26d%3D%252f"
 )
 
-// The test covers every row of the table of states, as nginx and as Caddy and Traefik ask.
+// The test covers every row of the table of states, with the requests of nginx and of Caddy and
+// Traefik.
 func TestGate_RespondsToEveryStateAsDesigned(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
@@ -369,10 +371,10 @@ func TestGate_RespondsToEveryStateAsDesigned(t *testing.T) {
 			cookie := s.cookie(t, i)
 			for _, family := range []string{"nginx", "forward"} {
 				for _, page := range []bool{true, false} {
-					a := i.ask(t, question{
+					a := i.request(t, gateRequest{
 						family: family, app: s.app, host: s.host, method: s.method, cookie: cookie,
 						page:   page,
-						target: aTarget,
+						target: stateTarget,
 					})
 					s.check(t, family, page, a)
 					if got := a.header.Get("Remote-Email"); got != s.identityEmail {
@@ -392,7 +394,7 @@ func (s state) check(t *testing.T, family string, page bool, a answer) {
 		want = s.page
 	}
 	if page && s.startsSignIn {
-		start = "https://" + s.host + aStart
+		start = "https://" + s.host + stateStart
 	}
 	location := a.header.Get("Location")
 	if family == "nginx" {
@@ -404,9 +406,9 @@ func (s state) check(t *testing.T, family string, page bool, a answer) {
 	if a.status != want || location != start {
 		t.Errorf("%s: %d to %q, want %d to %q", what, a.status, location, want, start)
 	}
-	isHTML := family == "forward" && page && s.says != ""
-	if isHTML && !strings.Contains(a.body, s.says) {
-		t.Errorf("%s: the page does not say %q:\n%s", what, s.says, a.body)
+	isHTML := family == "forward" && page && s.pageText != ""
+	if isHTML && !strings.Contains(a.body, s.pageText) {
+		t.Errorf("%s: the page does not contain %q:\n%s", what, s.pageText, a.body)
 	}
 	if !isHTML && a.status >= 400 && a.code(t) != code {
 		t.Errorf("%s: code %q, want %q; body: %s", what, a.code(t), code, a.body)
@@ -431,14 +433,14 @@ func TestSince_VoidsOlderCookiesOfTheApp(t *testing.T) {
 		{"issued after", "wiki", wiki, since.Add(time.Minute), http.StatusOK},
 		{"issued before, at another app", "bank", bank, since.Add(-time.Minute), http.StatusOK},
 	} {
-		q := question{family: "forward", app: c.app, host: c.host,
+		q := gateRequest{family: "forward", app: c.app, host: c.host,
 			cookie: i.cookieOf(t, c.host, id, c.issued)}
-		if got := i.ask(t, q); got.status != c.want {
+		if got := i.request(t, q); got.status != c.want {
 			t.Errorf("%s: %d %s, want %d", c.name, got.status, got.body, c.want)
 		}
 	}
 
-	s := newSurfer(t, i)
+	s := newAppBrowser(t, i)
 	s.signIn(bob)
 	s.wantPage(s.open("https://wiki.example.org/deep"), "https://wiki.example.org/deep",
 		"page for "+bob)

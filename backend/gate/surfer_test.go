@@ -12,9 +12,9 @@ import (
 	"sana/backend/test/harness"
 )
 
-// surfer is a browser that keeps cookies for each host and follows redirects, through a proxy that
-// asks the gate as Caddy does.
-type surfer struct {
+// appBrowser is a browser that stores cookies for each host and follows redirects, through a proxy
+// that sends the subrequests of Caddy.
+type appBrowser struct {
 	t      *testing.T
 	i      *instance
 	client *http.Client
@@ -26,19 +26,19 @@ type surfer struct {
 	steps []string                                     // "host path" of each request
 }
 
-func newSurfer(t *testing.T, i *instance) *surfer {
+func newAppBrowser(t *testing.T, i *instance) *appBrowser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &surfer{t: t, i: i, jar: jar, ip: "198.51.100.7"}
+	s := &appBrowser{t: t, i: i, jar: jar, ip: "198.51.100.7"}
 	s.client = &http.Client{Jar: lossyJar{s}, Transport: s, Timeout: harness.Deadline}
 	return s
 }
 
-// lossyJar is the surfer's jar without the lost cookies.
-type lossyJar struct{ s *surfer }
+// lossyJar is the cookie jar without the lost cookies.
+type lossyJar struct{ s *appBrowser }
 
 func (j lossyJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 	for _, cookie := range cookies {
@@ -52,20 +52,20 @@ func (j lossyJar) Cookies(u *url.URL) []*http.Cookie { return j.s.jar.Cookies(u)
 
 // RoundTrip acts as the proxy: requests outside of Sana's pages reach the app if the gate allows
 // them.
-func (s *surfer) RoundTrip(r *http.Request) (*http.Response, error) {
+func (s *appBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
 	s.mu.Lock()
 	s.steps = append(s.steps, r.URL.Host+" "+r.URL.Path)
 	s.mu.Unlock()
 	if r.URL.Host == "sana.example" || strings.HasPrefix(r.URL.Path, "/_sana/") {
 		return s.forward(r, s.i.URL+r.URL.RequestURI(), r.URL.Host)
 	}
-	ask := r.Clone(r.Context())
-	ask.Header.Set("X-Forwarded-Host", r.URL.Host)
-	ask.Header.Set("X-Forwarded-Uri", r.URL.RequestURI())
-	ask.Header.Set("X-Forwarded-Method", r.Method)
-	ask.Method, ask.Body, ask.ContentLength = http.MethodGet, http.NoBody, 0
+	request := r.Clone(r.Context())
+	request.Header.Set("X-Forwarded-Host", r.URL.Host)
+	request.Header.Set("X-Forwarded-Uri", r.URL.RequestURI())
+	request.Header.Set("X-Forwarded-Method", r.Method)
+	request.Method, request.Body, request.ContentLength = http.MethodGet, http.NoBody, 0
 	app, _, _ := strings.Cut(r.URL.Host, ".")
-	answer, err := s.forward(ask, s.i.gate+"/gate/forward/"+app, "sana-gate")
+	answer, err := s.forward(request, s.i.gate+"/gate/forward/"+app, "sana-gate")
 	if err != nil || answer.StatusCode != http.StatusOK {
 		return answer, err
 	}
@@ -74,7 +74,7 @@ func (s *surfer) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-func (s *surfer) forward(r *http.Request, to, host string) (*http.Response, error) {
+func (s *appBrowser) forward(r *http.Request, to, host string) (*http.Response, error) {
 	u, err := url.Parse(to)
 	if err != nil {
 		return nil, err
@@ -103,12 +103,12 @@ type page struct {
 }
 
 // open opens a page and follows its redirects.
-func (s *surfer) open(address string) page {
+func (s *appBrowser) open(address string) page {
 	s.t.Helper()
 	return s.send(http.MethodGet, address, "navigate")
 }
 
-func (s *surfer) send(method, address, mode string, changes ...func(*http.Request)) page {
+func (s *appBrowser) send(method, address, mode string, changes ...func(*http.Request)) page {
 	s.t.Helper()
 	request, err := http.NewRequest(method, address, http.NoBody)
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *surfer) send(method, address, mode string, changes ...func(*http.Reques
 }
 
 // signIn signs the browser in at Sana's own host.
-func (s *surfer) signIn(email string) (b *harness.Browser) {
+func (s *appBrowser) signIn(email string) (b *harness.Browser) {
 	s.t.Helper()
 	b = s.i.Open(s.t)
 	b.SignIn(s.i.w, email)
@@ -153,7 +153,7 @@ func (s *surfer) signIn(email string) (b *harness.Browser) {
 }
 
 // take copies another browser's cookies of Sana's host.
-func (s *surfer) take(b *harness.Browser) {
+func (s *appBrowser) take(b *harness.Browser) {
 	var cookies []*http.Cookie
 	for name, value := range b.Cookies() {
 		cookies = append(cookies, &http.Cookie{Name: name, Value: value, Path: "/", Secure: true})
@@ -162,7 +162,7 @@ func (s *surfer) take(b *harness.Browser) {
 }
 
 // cookieAt returns the value of a cookie at a host.
-func (s *surfer) cookieAt(host, name string) string {
+func (s *appBrowser) cookieAt(host, name string) string {
 	for _, cookie := range s.jar.Cookies(&url.URL{Scheme: "https", Host: host, Path: "/"}) {
 		if cookie.Name == name {
 			return cookie.Value
@@ -171,7 +171,7 @@ func (s *surfer) cookieAt(host, name string) string {
 	return ""
 }
 
-func (s *surfer) wantPage(p page, address, body string) {
+func (s *appBrowser) wantPage(p page, address, body string) {
 	s.t.Helper()
 	if p.url.String() != address || !strings.Contains(p.body, body) {
 		s.t.Fatalf("at %s (%d), want %s with %q; the body is %.300s; steps: %v", p.url, p.status,

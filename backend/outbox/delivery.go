@@ -15,14 +15,14 @@ import (
 
 const (
 	maxBackoff = 30 * time.Second
-	// A mail that is older than this carries no code that is still valid: it is not urgent.
+	// A mail older than urgentFor has no valid code: it is not urgent.
 	urgentFor     = 15 * time.Minute
 	noticeBackoff = time.Hour
-	// composeFor is how long a mail that cannot be composed is attempted.
+	// composeFor is the time in which a mail that cannot be composed is retried.
 	composeFor = 24 * time.Hour
 )
 
-// backoff is 1, 2, 4 … seconds, up to maxBackoff, give or take a fifth.
+// backoff returns 1, 2, 4 … seconds, at most maxBackoff, with 20 % jitter.
 func backoff(attempt int) time.Duration {
 	return spread(min(time.Second<<min(attempt-1, 10), maxBackoff))
 }
@@ -31,11 +31,11 @@ func spread(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
-// outcome is what an attempt has led to.
+// outcome is the result of an attempt.
 type outcome struct {
 	mail   leased
 	state  State  // "" keeps the state
-	reason Reason // "" keeps the reason, noReason erases it; a mail that was sent has none
+	reason Reason // "" keeps the reason, noReason erases it; a sent mail has none
 	wait   time.Duration
 	done   bool // else the mail is due again after wait
 }
@@ -47,7 +47,7 @@ type delivery struct {
 	log  *slog.Logger
 }
 
-// attempt tries to send a mail once. A panic is an attempt that has failed.
+// attempt tries to send a mail once. A panic counts as a failed attempt.
 func (o *Outbox) attempt(ctx context.Context, m leased) (result outcome) {
 	log := o.log.With("template", m.Template, "ref", m.Ref, "number", m.Number, "attempt",
 		m.Attempts)
@@ -67,7 +67,7 @@ func (o *Outbox) attempt(ctx context.Context, m leased) (result outcome) {
 	return result
 }
 
-// try composes and sends the mail. The error says why it was not sent.
+// try composes and sends the mail. The error is the reason why it was not sent.
 func (d delivery) try(ctx context.Context) (outcome, error) {
 	composed, err := d.compose(ctx)
 	if errors.Is(err, ErrObsolete) {
@@ -79,8 +79,8 @@ func (d delivery) try(ctx context.Context) (outcome, error) {
 	}
 	usefulUntil := time.Now().Add(composed.UsefulFor)
 
-	if wait := d.brake.left(time.Now()); wait > 0 {
-		return d.hold(ctx, wait, usefulUntil, errBraked), errBraked
+	if wait := d.brake.remaining(time.Now()); wait > 0 {
+		return d.delayForProvider(ctx, wait, usefulUntil, errBraked), errBraked
 	}
 	if err := d.send(ctx, composed.Message, usefulUntil); err != nil {
 		return d.failed(ctx, usefulUntil, err), err
@@ -92,7 +92,7 @@ func (d delivery) try(ctx context.Context) (outcome, error) {
 	return outcome{mail: d.mail, state: Sent, done: true}, nil
 }
 
-// compose returns ErrObsolete for a mail that is of no use any more.
+// compose returns ErrObsolete for a mail that is no longer needed.
 func (d delivery) compose(ctx context.Context) (Composed, error) {
 	composed, err := d.content(ctx)
 	if err == nil && composed.UsefulFor <= 0 {
@@ -102,7 +102,7 @@ func (d delivery) compose(ctx context.Context) (Composed, error) {
 	return composed, err
 }
 
-// content composes a mail by the function that was handed over with it, else by its template.
+// content composes a mail with the function of its Handover, or else with its template.
 func (d delivery) content(ctx context.Context) (Composed, error) {
 	if d.mail.compose != nil {
 		return d.mail.compose(ctx)
@@ -114,7 +114,7 @@ func (d delivery) content(ctx context.Context) (Composed, error) {
 	return template.Compose(ctx, d.mail.Mail)
 }
 
-// send hands the message to the provider, until it is not useful any more.
+// send sends the message to the provider, with usefulUntil as the deadline.
 func (d delivery) send(ctx context.Context, m mail.Message, usefulUntil time.Time) error {
 	ctx, cancel := context.WithDeadline(ctx, usefulUntil)
 	defer cancel()
@@ -124,12 +124,12 @@ func (d delivery) send(ctx context.Context, m mail.Message, usefulUntil time.Tim
 	return d.sender.Send(ctx, m)
 }
 
-// failed decides when a mail that was not sent is attempted again. Rejected credentials can be
+// failed returns the outcome of a failed attempt. Rejected credentials can be
 // corrected while the mail is useful, so they do not fail it permanently.
 func (d delivery) failed(ctx context.Context, usefulUntil time.Time, err error) outcome {
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
-		if d.refused.rings(time.Now()) {
+		if d.refused.allow(time.Now()) {
 			d.Outbox.log.ErrorContext(ctx,
 				"mail provider rejected the credentials: check key and domain", "error", err)
 		}
@@ -139,7 +139,7 @@ func (d delivery) failed(ctx context.Context, usefulUntil time.Time, err error) 
 		return d.failPermanently(ctx, Refused, err)
 	}
 	if throttled, ok := errors.AsType[*mail.Throttled](err); ok {
-		return d.hold(ctx, d.brake.pull(time.Now(), throttled.After), usefulUntil, err)
+		return d.delayForProvider(ctx, d.brake.engage(time.Now(), throttled.After), usefulUntil, err)
 	}
 	if isInterrupted(ctx) {
 		return d.interrupted(ctx)
@@ -147,7 +147,7 @@ func (d delivery) failed(ctx context.Context, usefulUntil time.Time, err error) 
 	return d.delay(ctx, slog.LevelWarn, d.backoff(), usefulUntil, err)
 }
 
-// backoff is how long this mail waits after a failure.
+// backoff returns the delay of this mail after a failure.
 func (d delivery) backoff() time.Duration {
 	if d.mail.Age > urgentFor {
 		return spread(noticeBackoff)
@@ -155,15 +155,15 @@ func (d delivery) backoff() time.Duration {
 	return backoff(d.mail.Attempts)
 }
 
-// hold delays a mail because the provider accepts none. The mails that wait are spread a little.
-func (d delivery) hold(
+// delayForProvider delays a mail while the provider accepts none, with 10 % jitter.
+func (d delivery) delayForProvider(
 	ctx context.Context, wait time.Duration, usefulUntil time.Time, cause error,
 ) outcome {
 	wait += time.Duration(rand.Float64() * float64(wait/10))
 	return d.delay(ctx, slog.LevelInfo, wait, usefulUntil, cause)
 }
 
-// delay attempts the mail again after wait, unless it is of no use by then.
+// delay retries the mail after wait, unless it is obsolete by then.
 func (d delivery) delay(
 	ctx context.Context, level slog.Level, wait time.Duration, usefulUntil time.Time, cause error,
 ) outcome {
@@ -175,8 +175,8 @@ func (d delivery) delay(
 	return outcome{mail: d.mail, state: Delayed, reason: reasonFor(cause), wait: wait}
 }
 
-// reasonFor returns the reason of a temporary failure. A deferred recipient says nothing about the
-// provider.
+// reasonFor returns the reason of a temporary failure. A deferred recipient is no sign of an
+// unavailable provider.
 func reasonFor(cause error) Reason {
 	if errors.Is(cause, mail.ErrDeferred) {
 		return noReason
@@ -184,15 +184,15 @@ func reasonFor(cause error) Reason {
 	return ProviderUnavailable
 }
 
-// failPermanently ends the mail.
+// failPermanently returns the outcome of a mail that is not retried.
 func (d delivery) failPermanently(ctx context.Context, reason Reason, cause error) outcome {
 	d.options.Metrics.MailAttempted(d.mail.Template, metrics.Failed, 0)
 	d.log.WarnContext(ctx, "mail delivery failed permanently", "reason", reason, "error", cause)
 	return outcome{mail: d.mail, state: Failed, reason: reason, done: true}
 }
 
-// retry attempts a mail again after an error that is not the provider's. That ends after a day:
-// until then another instance may be able to compose the mail, or a later release.
+// retry retries a mail after an error of Sana, for a day: in that time another instance or a later
+// release may be able to compose it.
 func (d delivery) retry(ctx context.Context, cause error) outcome {
 	if isInterrupted(ctx) {
 		return d.interrupted(ctx)

@@ -11,25 +11,25 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The provider's events come late, twice and in any order. They have an order of their own, which
-// does not depend on that: a final event stands above a delay, a later event above an earlier one,
-// and a failure above a delivery of the same time. The outbox never overwrites what an event has
-// said: a mail that the provider knows is done.
+// The provider's events arrive late, more than once and in any order. Their precedence does not
+// depend on the arrival: a final event replaces a delay, a later event an earlier one, and a
+// failure a delivery of the same time. The outbox never overwrites the status of an event: a mail
+// with an event is done.
 
-// How far the time of an event's signature may be from the database's. Mailgun signs an event once
-// and repeats it for eight hours.
+// The allowed differences between the time of an event's signature and the database's time. Mailgun
+// signs an event once and repeats it for eight hours.
 const (
 	eventAge   = 9 * time.Hour
 	eventAhead = 5 * time.Minute
 )
 
-// status is what an event says about a mail.
+// status is the status of a mail in an event.
 type status struct {
 	state  State
 	reason Reason
 }
 
-// statuses are those of the events that change a mail.
+// statuses maps the events that change a mail.
 var statuses = map[mail.Fate]status{
 	mail.Delivered:     {Delivered, ""},
 	mail.Deferred:      {Delayed, ""},
@@ -38,9 +38,9 @@ var statuses = map[mail.Fate]status{
 	mail.Rejected:      {Failed, Refused},
 }
 
-// TakeEvent records what the provider says about a mail. An event about a mail that is not ours
-// changes nothing. TakeEvent returns fault.EventRefused for an event that was signed too long ago
-// or in the future, or whose token was used before.
+// TakeEvent records an event of the provider. An event about an unknown mail changes nothing.
+// TakeEvent returns fault.EventRefused for an event that was signed too long ago or in the future,
+// or whose token was used before.
 func (o *Outbox) TakeEvent(ctx context.Context, event mail.Event) error {
 	return postgres.InTx(ctx, o.db, func(tx pgx.Tx) error {
 		if err := claimToken(ctx, tx, event); err != nil {
@@ -55,7 +55,7 @@ func (o *Outbox) TakeEvent(ctx context.Context, event mail.Event) error {
 	})
 }
 
-// claimToken uses up the token of an event.
+// claimToken consumes the token of an event.
 func claimToken(ctx context.Context, tx pgx.Tx, event mail.Event) error {
 	tag, err := tx.Exec(ctx, `
 		INSERT INTO event_tokens (token)
@@ -73,7 +73,7 @@ func claimToken(ctx context.Context, tx pgx.Tx, event mail.Event) error {
 	return postgres.Error("claim token", err)
 }
 
-// recordEvent changes the mail unless an event that stands above this one was here before.
+// recordEvent changes the mail unless an event with a higher precedence was recorded before.
 func recordEvent(
 	ctx context.Context, tx pgx.Tx, ref string, number int16, to status, at time.Time,
 ) error {
@@ -87,7 +87,8 @@ func recordEvent(
 		WHERE ref = @ref
 		  AND number = @number
 		  AND (@state IN ('delivered', 'failed'), @at::timestamptz, @state = 'failed')
-		    > (state IN ('delivered', 'failed'), coalesce(event_at, '-infinity'), state = 'failed')`,
+		    > (state IN ('delivered', 'failed'), coalesce(event_at, '-infinity'),
+		       state = 'failed')`,
 		pgx.NamedArgs{
 			"ref": ref, "number": number,
 			"state": string(to.state), "reason": string(to.reason), "at": at,

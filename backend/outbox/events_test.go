@@ -14,7 +14,7 @@ import (
 	"sana/backend/test/postgrestest"
 )
 
-// event is one about the first mail of ref, at a time by the provider's clock.
+// event returns an event about the first mail of ref, at a time by the provider's clock.
 func event(ref string, fate mail.Fate, at time.Time) mail.Event {
 	return mail.Event{Ref: ref + "/1", Fate: fate, At: at, Token: rand.Text(), SignedAt: time.Now()}
 }
@@ -62,7 +62,7 @@ func permutations[T any](list []T, do func([]T)) {
 	permute(0)
 }
 
-// F-15: events come late, twice and in any order; they always lead to the same end.
+// F-15: events arrive late, twice and in any order; the result is always the same.
 func TestTakeEvent_OrderOfArrivalDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	i := start(t, newProvider())
@@ -126,7 +126,7 @@ func TestTakeEvent_IsNotOverwrittenByTheOutbox(t *testing.T) {
 	}
 }
 
-// F-17: the attempt has failed, as far as the outbox knows, but the provider has the mail.
+// F-17: the outbox has recorded a failed attempt, but the provider has the mail.
 func TestTakeEvent_StopsTheAttempts(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
@@ -251,7 +251,7 @@ func TestWaiting_CountsMailsByState(t *testing.T) {
 	}
 }
 
-// A queue that is small today is large some day: no statement may read the whole table.
+// A small queue can become large: no statement may read the whole table.
 func TestOutbox_ReadsTheQueueByItsIndexes(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)

@@ -10,12 +10,11 @@ import (
 )
 
 // Handover reserves one of this instance's places for a mail that is about to be queued. The
-// statement that queues the mail leases it, too, so that it is sent right after the commit and
-// never claimed. If no place is free, the mail is queued without a lease and claimed like any
-// other.
+// statement that queues the mail also leases it, so that it is sent right after the commit without
+// a claim. If no place is free, the mail is queued without a lease and claimed like any other.
 //
-// If the instance is killed after the commit, or does not learn of it, the mail is sent by another
-// instance when its lease of 20 seconds expires. A Handover is not safe for concurrent use.
+// If the instance is killed after the commit, or does not receive its result, the mail is sent by
+// another instance when its lease of 20 seconds expires. A Handover is not safe for concurrent use.
 type Handover struct {
 	outbox *Outbox
 	worker *worker // nil if no place is reserved
@@ -37,8 +36,8 @@ func (o *Outbox) Handover(ctx context.Context) *Handover {
 	return h
 }
 
-// Args adds the values of columns trace, @trace, and attempts, @attempts, and how much later than
-// now() next_at is, @lease.
+// Args adds the values of the columns trace, @trace, and attempts, @attempts, and the difference
+// between next_at and now(), @lease.
 func (h *Handover) Args(into pgx.NamedArgs) {
 	into["trace"], into["attempts"], into["lease"] = h.trace, 0, time.Duration(0)
 	if h.worker != nil {
@@ -46,7 +45,7 @@ func (h *Handover) Args(into pgx.NamedArgs) {
 	}
 }
 
-// Send begins to send the mail. It must be called after the commit. compose has the contract of
+// Send starts sending the mail. It must be called after the commit. compose has the contract of
 // Template.Compose and is called at most once.
 func (h *Handover) Send(m Mail, compose func(context.Context) (Composed, error)) {
 	w := h.worker
@@ -63,7 +62,7 @@ func (h *Handover) Send(m Mail, compose func(context.Context) (Composed, error))
 	}()
 }
 
-// Release gives up a place from which no mail was sent.
+// Release frees the place if no mail was sent.
 func (h *Handover) Release() {
 	if w := h.worker; w != nil {
 		h.worker = nil

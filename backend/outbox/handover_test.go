@@ -21,7 +21,7 @@ func hasPlace(h *outbox.Handover) bool {
 	return args["attempts"] == 1
 }
 
-// handover reserves a place, as soon as the instance takes mails.
+// handover reserves a place as soon as the instance accepts mails.
 func (i *instance) handover(t *testing.T) (h *outbox.Handover) {
 	t.Helper()
 	postgrestest.Eventually(t, "there is no place", func() error {
@@ -33,7 +33,7 @@ func (i *instance) handover(t *testing.T) (h *outbox.Handover) {
 	return h
 }
 
-// queue queues a mail as a handover says, and returns its ref.
+// queue queues a mail with the values of a handover, and returns its ref.
 func (i *instance) queue(t *testing.T, h *outbox.Handover) (ref string) {
 	t.Helper()
 	args := pgx.NamedArgs{}
@@ -110,13 +110,13 @@ func TestHandover_PlacesAreBoundedAndReleased(t *testing.T) {
 		t.Errorf("got %d places, want 300", len(places))
 	}
 
-	// A mail gives its place back once its outcome is recorded.
+	// A mail releases its place when its outcome is recorded.
 	ref := i.queue(t, places[0])
 	send(places[0], ref)
 	i.await(t, ref, "sent - 1 done")
 	again := i.handover(t)
 	if hasPlace(i.Handover(t.Context())) {
-		t.Error("one mail has given back two places")
+		t.Error("one mail has released two places")
 	}
 	places[0].Release() // changes nothing
 	for _, h := range append(places, again) {
@@ -152,7 +152,7 @@ func TestHandover_StopFinishesItsMail(t *testing.T) {
 	i.await(t, ref, "sent - 1 done")
 }
 
-// An instance that is killed after the commit, or that does not learn of the commit, sends nothing.
+// An instance that is killed after the commit, or does not receive its result, sends nothing.
 func TestHandover_AnotherInstanceSendsUnfinishedMails(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)

@@ -18,7 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// provider is a mail.Sender that answers attempts in turn.
+// provider is a mail.Sender with a list of results for the attempts.
 type provider struct {
 	answers  chan error        // of the next attempts; nil if there is none
 	attempts chan mail.Message // what it was asked to send
@@ -47,7 +47,7 @@ func (p *provider) Send(ctx context.Context, m mail.Message) error {
 	}
 }
 
-// instance is an outbox with a pool of its own.
+// instance is an outbox with its own pool.
 type instance struct {
 	*outbox.Outbox
 	*provider
@@ -96,7 +96,7 @@ func usefulFor(d time.Duration) func(outbox.Mail) (outbox.Composed, error) {
 	}
 }
 
-// failing composes nothing.
+// failing returns the error for every mail.
 func failing(err error) func(outbox.Mail) (outbox.Composed, error) {
 	return func(outbox.Mail) (outbox.Composed, error) { return outbox.Composed{}, err }
 }
@@ -160,7 +160,7 @@ func (i *instance) exec(t *testing.T, sql string, args ...any) {
 	i.Wake()
 }
 
-// makeDue ends a wait, or a lease, that has come with an attempt.
+// makeDue ends the wait or the lease of an attempt.
 func (i *instance) makeDue(t *testing.T, ref string, attempt int) {
 	t.Helper()
 	i.exec(t, `
@@ -171,7 +171,7 @@ func (i *instance) makeDue(t *testing.T, ref string, attempt int) {
 		  AND done_at IS NULL`, ref, attempt)
 }
 
-// status is a row of the queue as a statement has left it.
+// status is a row of the queue after a statement.
 type status struct {
 	State    outbox.State
 	Reason   outbox.Reason
@@ -194,8 +194,8 @@ func (s status) String() string {
 	return fmt.Sprintf("%s %s %d %s", s.State, cmp.Or(s.Reason, "-"), s.Attempts, now)
 }
 
-// newDatabase returns the address of a database that keeps the history of each mail. Tests wait for
-// what has happened, not for what is so for a moment.
+// newDatabase returns the address of a database that records the history of each mail. Tests wait
+// for recorded states, not for momentary ones.
 func newDatabase(t *testing.T) (url string) {
 	t.Helper()
 	url = postgrestest.URL(t)
@@ -228,7 +228,7 @@ func newDatabase(t *testing.T) (url string) {
 	return url
 }
 
-// history returns what has become of a mail, in the order of the statements.
+// history returns the states of a mail, in the order of the statements.
 func (i *instance) history(t *testing.T, ref string) []status {
 	t.Helper()
 	rows, err := i.db.Query(t.Context(), `
@@ -253,7 +253,7 @@ func (i *instance) history(t *testing.T, ref string) []status {
 	return list
 }
 
-// status returns what the last statement has left of a mail, nothing if there was none.
+// status returns the last state of a mail, the zero value if there is none.
 func (i *instance) status(t *testing.T, ref string) status {
 	t.Helper()
 	list := i.history(t, ref)
@@ -263,7 +263,7 @@ func (i *instance) status(t *testing.T, ref string) status {
 	return list[len(list)-1]
 }
 
-// await waits until a statement has left this of a mail: see status.String.
+// await waits for a state of a mail, in the form of status.String.
 func (i *instance) await(t *testing.T, ref, want string) status {
 	t.Helper()
 	var found status
@@ -279,7 +279,7 @@ func (i *instance) await(t *testing.T, ref, want string) status {
 	return found
 }
 
-// wantAttempts fails the test unless the provider was asked to send so many mails.
+// wantAttempts fails the test unless the provider has received that number of attempts.
 func (p *provider) wantAttempts(t *testing.T, want int) {
 	t.Helper()
 	if got := len(p.attempts); got != want {
@@ -297,7 +297,7 @@ func (i *instance) count(t *testing.T, sql string, args ...any) int {
 	return n
 }
 
-// awaitCount waits until so many mails satisfy a condition.
+// awaitCount waits until that number of mails satisfies a condition.
 func (i *instance) awaitCount(t *testing.T, condition string, want int) {
 	t.Helper()
 	postgrestest.Eventually(t, condition, func() error {
@@ -315,12 +315,12 @@ func receive[T any](t *testing.T, what string, from <-chan T) T {
 	case value := <-from:
 		return value
 	case <-time.After(postgrestest.Deadline):
-		t.Fatalf("%s does not come", what)
+		t.Fatalf("%s does not arrive", what)
 		panic("unreachable")
 	}
 }
 
-// logBuffer holds what was logged.
+// logBuffer stores the log.
 type logBuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer

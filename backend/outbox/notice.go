@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Notice is a mail about something that happened. Its content is in the queue until it is done.
+// Notice is a mail about an event. The queue stores its content until it is done.
 type Notice struct {
 	Template  string `json:"-"`
 	Email     string `json:"email"`                // the recipient
@@ -22,22 +22,22 @@ type Notice struct {
 	UTCOffset int    `json:"utc_offset,omitempty"` // as in visitor.Visitor
 	Platform  string `json:"platform,omitempty"`   // browser and system, in words
 	IP        string `json:"ip,omitempty"`
-	SessionID string `json:"session_id,omitempty"` // public id of the session that a new device has
-	App       string `json:"app,omitempty"`        // name of the app that an access key is for
+	SessionID string `json:"session_id,omitempty"` // public id of the session of a new device
+	App       string `json:"app,omitempty"`        // name of the app of an access key
 	Passkey   string `json:"passkey,omitempty"`    // maker of a passkey that was added or removed
 	Recovery  string `json:"recovery,omitempty"`   // id of a recovery that has begun
-	Until     string `json:"until,omitempty"`      // when that ends, RFC 3339
+	Until     string `json:"until,omitempty"`      // its end, RFC 3339
 
 	ExpiresAt time.Time `json:"expires_at,omitzero"` // of the access key
 }
 
-// Content returns what column content holds of the notice, as JSON.
+// Content returns the value of column content, as JSON.
 func (n Notice) Content() []byte {
-	content, _ := json.Marshal(n) // it is made of strings and cannot fail
+	content, _ := json.Marshal(n) // never fails: the fields are strings and numbers
 	return content
 }
 
-// Notice returns the notice that the mail carries.
+// Notice decodes the notice of the mail.
 func (m Mail) Notice() (Notice, error) {
 	n := Notice{Template: m.Template}
 	if err := json.Unmarshal(m.Content, &n); err != nil {

@@ -1,8 +1,8 @@
 // Package outbox sends mail durably. A mail is a row of table mails: queue, lease and delivery
-// status in one. It is queued in the caller's transaction and sent by some instance after the
-// commit. It is sent once, unless an instance is killed between sending it and recording that.
+// status in one. It is queued in the caller's transaction and sent by one of the instances after
+// the commit. It is sent once, unless an instance is killed between sending it and recording that.
 //
-// The queue holds no code. The content of a mail that carries none is in its row until it is done.
+// The queue stores no codes. The content of other mails is in the row until the mail is done.
 package outbox
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// ErrObsolete is what Compose returns for a mail that is not needed any more: it is dropped.
+// ErrObsolete is returned by Compose for a mail that is no longer needed. The mail is dropped.
 var ErrObsolete = errors.New("outbox: mail is obsolete")
 
 // State is the delivery status of a mail.
@@ -31,13 +31,13 @@ type State string
 // The states of a mail. The provider's events can change them after Sent.
 const (
 	Queued    State = "queued"    // not attempted yet, or being sent
-	Delayed   State = "delayed"   // it will be attempted again, by Sana or by the provider
+	Delayed   State = "delayed"   // will be retried, by Sana or by the provider
 	Sent      State = "sent"      // the provider accepted it
 	Delivered State = "delivered" // the server of its address accepted it
 	Failed    State = "failed"    // permanently
 )
 
-// Reason says why a mail was delayed or has failed; "" if there is no reason or none is known.
+// Reason is the reason for a delay or a failure; "" if there is none or it is unknown.
 type Reason string
 
 // The reasons.
@@ -45,20 +45,20 @@ const (
 	NoSuchMailbox       Reason = "no_such_mailbox" // the address does not exist
 	Blocked             Reason = "blocked"         // the provider sends nothing to this address
 	Refused             Reason = "refused"         // provider or recipient rejected this mail
-	ProviderUnavailable Reason = "provider_away"   // no answer of the provider, or no mail accepted
+	ProviderUnavailable Reason = "provider_away"   // no response of the provider, or no mail accepted
 
-	noReason Reason = "-" // in an outcome: not even the reason that the mail had
+	noReason Reason = "-" // in an outcome: erases the previous reason
 )
 
 // Mail is a row of the queue, leased to this instance.
 type Mail struct {
-	Ref       string // a UUID: what the mail is about
+	Ref       string // a UUID: the subject of the mail, such as a challenge
 	Number    int    // counts the mails of one ref from 1
 	Template  string
 	Content   []byte // of a Notice, as JSON; nil for other mails
 	CreatedAt time.Time
-	Age       time.Duration // when it was claimed; by the database's clock, as CreatedAt is
-	Attempts  int           // this one included
+	Age       time.Duration // at the claim, by the database's clock like CreatedAt
+	Attempts  int           // including this one
 }
 
 // Composed is a mail that is ready to be sent.
@@ -69,16 +69,16 @@ type Composed struct {
 
 // Template composes the mails of one kind.
 type Template struct {
-	// Compose returns the mail as it is to be sent now. It returns ErrObsolete for a mail that is
-	// not needed any more; after any other error the mail is attempted again. It may be called more
-	// than once for the same mail, on any instance.
+	// Compose returns the mail to send now. It returns ErrObsolete for a mail that is no longer
+	// needed; after any other error the mail is retried. It may be called more than once for the
+	// same mail, on any instance.
 	Compose func(ctx context.Context, m Mail) (Composed, error)
 }
 
-// Options are what an outbox needs besides database and sender.
+// Options are the settings and dependencies of an outbox.
 type Options struct {
-	// StopTimeout bounds how long Run takes after its context has ended. The last second is
-	// reserved for recording outcomes; mails that are still being sent by then are interrupted.
+	// StopTimeout bounds the time that Run takes after its context has ended. The last second is
+	// reserved for recording outcomes; mails that are being sent then are interrupted.
 	StopTimeout time.Duration
 	Log         *slog.Logger
 	Metrics     *metrics.Metrics
@@ -94,11 +94,11 @@ type Outbox struct {
 	log       *slog.Logger
 	wake      chan struct{}
 	brake     brake
-	refused   alarm // the provider rejected our credentials
-	failing   alarm // the queue cannot be read or written
+	refused   logLimiter // the provider rejected our credentials
+	failing   logLimiter // the queue cannot be read or written
 
 	mu     sync.Mutex
-	worker *worker // that of Run, nil while it takes no mails
+	worker *worker // of Run; nil while it accepts no mails
 }
 
 // New returns an outbox on a migrated database. All templates must be added with Handle before Run.
@@ -116,8 +116,8 @@ func New(db *pgxpool.Pool, sender mail.Sender, o Options) *Outbox {
 // Handle sets the template of a name, as in column template. It must be called before Run.
 func (o *Outbox) Handle(name string, t Template) { o.templates[name] = t }
 
-// Wake makes Run look for mails at once. It is to be called after the commit of a transaction that
-// has queued a mail: other instances find that with their next poll.
+// Wake makes Run poll the queue at once. Call it after the commit of a transaction that has queued
+// a mail; other instances find the mail with their next poll.
 func (o *Outbox) Wake() {
 	select {
 	case o.wake <- struct{}{}:
@@ -125,7 +125,7 @@ func (o *Outbox) Wake() {
 	}
 }
 
-// messageRef is the name of a mail at the provider, which its events quote: "ref/number".
+// messageRef returns the id of a mail at the provider, which its events contain: "ref/number".
 func messageRef(ref string, number int) string { return fmt.Sprintf("%s/%d", ref, number) }
 
 var messageRefPattern = regexp.MustCompile(

@@ -37,7 +37,7 @@ func TestOutbox_SendsAMailOnce(t *testing.T) {
 	}
 }
 
-// Mails from before the start, and those that another instance has queued, are found too.
+// An instance also sends mails from before its start, and mails of other instances.
 func TestOutbox_FindsMailsWithoutNotification(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
@@ -48,7 +48,7 @@ func TestOutbox_FindsMailsWithoutNotification(t *testing.T) {
 	i.await(t, other.enqueue(t, "hello"), "sent - 1 done")
 }
 
-// F-18: a mail that waits since before the database's clock was set back does not wait until it has
+// F-18: a mail from before the database's clock was set back does not wait until the clock has
 // caught up.
 func TestOutbox_SendsAMailWithATimeFarAhead(t *testing.T) {
 	t.Parallel()
@@ -106,7 +106,7 @@ func TestOutbox_TwoInstancesSendEachMailOnce(t *testing.T) {
 }
 
 // F-03: a mail that an instance was sending when it was killed is taken over when its lease has
-// ended, and an outcome that comes after that changes nothing.
+// expired, and a later outcome changes nothing.
 func TestOutbox_TakesOverAnExpiredLease(t *testing.T) {
 	t.Parallel()
 	url, killed, stalled := newDatabase(t), newProvider(), make(chan error)
@@ -141,14 +141,14 @@ func TestOutbox_RetriesATemporaryFailure(t *testing.T) {
 	for n, backoff := range []time.Duration{time.Second, 2 * time.Second, 4 * time.Second} {
 		got := i.await(t, ref, fmt.Sprintf("delayed provider_away %d waiting", n+1))
 		if got.Wait < backoff*4/5 || got.Wait > backoff*6/5 {
-			t.Errorf("attempt %d is repeated after %s, want about %s", n+1, got.Wait, backoff)
+			t.Errorf("attempt %d is retried after %s, want about %s", n+1, got.Wait, backoff)
 		}
 		i.makeDue(t, ref, n+1)
 	}
 	i.await(t, ref, "sent - 4 done")
 }
 
-// A mail that is a quarter of an hour old holds no code that is valid: it has time.
+// A mail that is 15 minutes old contains no valid code: it is not urgent.
 func TestOutbox_RetriesAnOldMailOnceAnHour(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, newDatabase(t), newProvider(errUnavailable))
@@ -158,7 +158,7 @@ func TestOutbox_RetriesAnOldMailOnceAnHour(t *testing.T) {
 	i.start(t)
 	got := i.await(t, ref, "delayed provider_away 1 waiting")
 	if got.Wait < 40*time.Minute || got.Wait > 80*time.Minute {
-		t.Errorf("it is repeated after %s, want about an hour", got.Wait)
+		t.Errorf("it is retried after %s, want about an hour", got.Wait)
 	}
 }
 
@@ -212,8 +212,7 @@ func TestOutbox_DoesNotSendAMailPastItsLifetime(t *testing.T) {
 	i.wantAttempts(t, 1)
 }
 
-// F-14: a 429 is about the sender, not about the mail. No other mail is even attempted, and none is
-// lost.
+// F-14: a 429 concerns the sender, not the mail. No other mail is attempted, and none is lost.
 func TestOutbox_DelaysAllMailsWhileThrottled(t *testing.T) {
 	t.Parallel()
 	i := start(t, newProvider(&mail.Throttled{After: 10 * time.Minute}))
@@ -227,7 +226,7 @@ func TestOutbox_DelaysAllMailsWhileThrottled(t *testing.T) {
 	i.wantAttempts(t, 1)
 }
 
-// A deferred recipient says nothing about the provider, whatever the attempt before said.
+// A deferred recipient is no sign of an unavailable provider, also after an earlier failure.
 func TestOutbox_DefersOneRecipientAlone(t *testing.T) {
 	t.Parallel()
 	deferred := fmt.Errorf("421 %w", mail.ErrDeferred)
@@ -253,7 +252,7 @@ func TestOutbox_FailsAMailThrottledPastItsLifetime(t *testing.T) {
 	i.wantAttempts(t, 1)
 }
 
-// An operator may mend the key while the code is valid.
+// An operator may correct the key while the code is valid.
 func TestOutbox_RetriesRejectedCredentialsAndLogsThemOnce(t *testing.T) {
 	t.Parallel()
 	rejected := mail.Permanent(fmt.Errorf("401 %w", mail.ErrCredentials))
@@ -269,7 +268,7 @@ func TestOutbox_RetriesRejectedCredentialsAndLogsThemOnce(t *testing.T) {
 	}
 }
 
-// F-16, A-44: mails that cannot be composed do not stop the others, however many there are.
+// F-16, A-44: mails that cannot be composed do not block the others, in any number.
 func TestOutbox_PoisonedMailsDoNotBlockOthers(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, newDatabase(t), newProvider())
@@ -300,7 +299,7 @@ func TestOutbox_FailsAMailThatCannotBeComposedForADay(t *testing.T) {
 	i.await(t, ref, "failed - 1 done")
 }
 
-// F-29: a panic ends one attempt. The mail is attempted again, and the others are sent.
+// F-29: a panic ends one attempt. The mail is retried, and the others are sent.
 func TestOutbox_PanicEndsOneAttempt(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, newDatabase(t), newProvider())
@@ -405,7 +404,7 @@ func TestNotice_ContentIsDeletedWithTheOutcome(t *testing.T) {
 			i.exec(t, "UPDATE mails SET content = $1", notice.Content())
 			i.start(t)
 			if got := i.await(t, ref, test.want); got.Content == got.Done {
-				t.Errorf("content is there: %v", got.Content)
+				t.Errorf("content was not deleted: %v", got.Content)
 			}
 			if log := i.log.String(); strings.Contains(log, "sana.example") {
 				t.Errorf("the log has an address:\n%s", log)

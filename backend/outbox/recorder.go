@@ -16,18 +16,18 @@ const (
 	recordTimeout = 3 * time.Second
 )
 
-// recorder writes outcomes to the queue, many at a time. It keeps those that it cannot write, as a
-// mail whose outcome is lost is sent twice. There are never more than maxLeased.
+// recorder writes outcomes to the queue in batches. It keeps and retries outcomes that it cannot
+// write, because a mail whose outcome is lost is sent twice. There are at most maxLeased.
 type recorder struct {
 	*Outbox
-	release func(n int) // is called after n outcomes were recorded
+	release func(n int) // called after n outcomes were recorded
 	added   chan struct{}
 
 	mu      sync.Mutex
 	pending []outcome
 }
 
-// add has an outcome recorded soon.
+// add queues an outcome for the next record.
 func (r *recorder) add(o outcome) {
 	r.mu.Lock()
 	r.pending = append(r.pending, o)
@@ -38,17 +38,17 @@ func (r *recorder) add(o outcome) {
 	}
 }
 
-// run records outcomes until ctx ends, and the last ones within recordGrace after that.
+// run records outcomes until ctx ends, and the last ones within recordGrace after it.
 func (r *recorder) run(ctx context.Context) {
-	writing, cancel := outlasting(ctx, recordGrace)
+	writing, cancel := extend(ctx, recordGrace)
 	defer cancel()
-	var took time.Duration // of the last time
+	var took time.Duration // duration of the last record
 	for ctx.Err() == nil {
 		select {
 		case <-r.added:
 		case <-ctx.Done():
 		}
-		pause(ctx, max(recordEvery, rest(took)))
+		pause(ctx, max(recordEvery, cooldown(took)))
 		began := time.Now()
 		for !r.record(writing) && ctx.Err() == nil {
 			pause(ctx, recordRetry)
@@ -63,7 +63,7 @@ func (r *recorder) run(ctx context.Context) {
 	}
 }
 
-// record writes all outcomes that there are. If it cannot, it keeps them and returns false.
+// record writes all pending outcomes. If it cannot, it keeps them and returns false.
 func (r *recorder) record(ctx context.Context) bool {
 	outcomes := r.take()
 	if len(outcomes) == 0 {
@@ -73,7 +73,7 @@ func (r *recorder) record(ctx context.Context) bool {
 	defer cancel()
 	if err := r.write(ctx, outcomes); err != nil {
 		r.putBack(outcomes)
-		if r.failing.rings(time.Now()) {
+		if r.failing.allow(time.Now()) {
 			r.log.WarnContext(ctx, "mail outcomes not recorded: retrying", "error", err)
 		}
 		return false
@@ -96,9 +96,9 @@ func (r *recorder) putBack(outcomes []outcome) {
 	r.pending = append(outcomes, r.pending...)
 }
 
-// write records outcomes in one statement. An outcome counts only while its lease is the newest one
-// and the mail is not done: an event of the provider may have ended it. The content of a mail that
-// is done is deleted.
+// write records outcomes in one statement. An outcome is ignored if its lease is not the newest
+// one, or if the mail is done: an event of the provider may have completed it. The content of a
+// mail that is done is deleted.
 func (o *Outbox) write(ctx context.Context, outcomes []outcome) error {
 	n := len(outcomes)
 	refs, numbers, attempts := make([]string, n), make([]int16, n), make([]int16, n)
@@ -114,7 +114,8 @@ func (o *Outbox) write(ctx context.Context, outcomes []outcome) error {
 		UPDATE mails AS m
 		SET state = coalesce(nullif(o.state, ''), m.state),
 		    reason = CASE
-		        WHEN o.state <> 'sent' AND o.reason <> @none THEN coalesce(nullif(o.reason, ''), m.reason)
+		        WHEN o.state <> 'sent' AND o.reason <> @none
+		        THEN coalesce(nullif(o.reason, ''), m.reason)
 		    END,
 		    next_at = now() + make_interval(secs => o.wait),
 		    done_at = CASE WHEN o.done THEN now() END,

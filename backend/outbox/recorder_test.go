@@ -24,8 +24,8 @@ func breakRecording(t *testing.T, i *instance) (mend func()) {
 	return func() { i.exec(t, "DROP TRIGGER fail ON mails") }
 }
 
-// F-02: a mail must not be sent again because its outcome could not be written. While outcomes
-// wait, an instance does not lease more mails than it would without.
+// F-02: a mail must not be sent again because its outcome could not be written. Pending
+// outcomes count towards the maximum of leased mails.
 func TestOutbox_KeepsOutcomesThatItCannotRecord(t *testing.T) {
 	t.Parallel()
 	const mails, most = 700, 300
@@ -48,7 +48,7 @@ func TestOutbox_KeepsOutcomesThatItCannotRecord(t *testing.T) {
 			"SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()")
 	}
 	before := failures()
-	// for longer than a poll takes
+	// longer than a poll interval
 	postgrestest.Eventually(t, "it is not tried again", func() error {
 		if n := failures() - before; n < 8 {
 			return fmt.Errorf("%d failures", n)
@@ -75,7 +75,7 @@ func TestOutbox_RecordsOutcomesWhenItStops(t *testing.T) {
 	}
 }
 
-// The mail that is being sent is finished; no other one is begun.
+// The mail that is being sent is finished; no other one is started.
 func TestOutbox_StopFinishesTheMailsBeingSent(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, newDatabase(t), newProvider())
@@ -91,11 +91,11 @@ func TestOutbox_StopFinishesTheMailsBeingSent(t *testing.T) {
 	receive(t, "the end of Run", ended)
 	i.await(t, ref, "sent - 1 done")
 	if got := i.history(t, second); len(got) > 0 {
-		t.Errorf("another mail was begun: %q", got)
+		t.Errorf("another mail was started: %q", got)
 	}
 }
 
-// A mail that the end has interrupted is due at once, for another instance.
+// An interrupted mail is due at once, for another instance.
 func TestOutbox_StopInterruptsAMailThatTakesTooLong(t *testing.T) {
 	t.Parallel()
 	url := newDatabase(t)
@@ -120,7 +120,7 @@ func stopWithin(d time.Duration) func(*outbox.Options) {
 	return func(o *outbox.Options) { o.StopTimeout = d }
 }
 
-// F-07: Run ends although a sender does not return, or the database does not answer.
+// F-07: Run returns although a sender does not return, or the database does not respond.
 func TestOutbox_StopTakesNoLongerThanItMay(t *testing.T) {
 	t.Parallel()
 	const most = 1500 * time.Millisecond
@@ -157,7 +157,7 @@ func TestOutbox_StopTakesNoLongerThanItMay(t *testing.T) {
 				t.Errorf("it took %s, want about %s at most", took, most)
 			}
 			if log := i.log.String(); !strings.Contains(log, "level=WARN") {
-				t.Errorf("the log does not say so:\n%s", log)
+				t.Errorf("the log has no line about it:\n%s", log)
 			}
 		})
 	}

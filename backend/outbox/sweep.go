@@ -12,14 +12,14 @@ import (
 
 const (
 	sweepBatch = 1000 // rows that one statement deletes
-	// keepMails is how long the delivery status of a mail is kept. No mail is attempted for longer.
+	// keepMails is the retention of the delivery status of a mail. No mail is retried for longer.
 	keepMails = 48 * time.Hour
 	// keepTokens is longer than the age at which their events are refused.
 	keepTokens = eventAge + time.Hour
 )
 
-// Sweep deletes mails that were queued two days ago, in batches, and returns how many. Two sweeps
-// at a time do not disturb each other.
+// Sweep deletes mails that were queued two days ago, in batches, and returns their number.
+// Sweeps can run concurrently.
 func (o *Outbox) Sweep(ctx context.Context) (deleted int, err error) {
 	return o.sweep(ctx, "sweep mails", keepMails, `
 		WITH old AS MATERIALIZED (
@@ -36,7 +36,7 @@ func (o *Outbox) Sweep(ctx context.Context) (deleted int, err error) {
 		  AND m.number = old.number`)
 }
 
-// SweepEventTokens is Sweep for the tokens of events that would be refused for their age alone.
+// SweepEventTokens is Sweep for the tokens of events that are refused because of their age.
 func (o *Outbox) SweepEventTokens(ctx context.Context) (deleted int, err error) {
 	return o.sweep(ctx, "sweep event tokens", keepTokens, `
 		WITH old AS MATERIALIZED (
@@ -52,7 +52,7 @@ func (o *Outbox) SweepEventTokens(ctx context.Context) (deleted int, err error) 
 		WHERE t.token = old.token`)
 }
 
-// sweep repeats a statement until it finds less than a batch.
+// sweep repeats a statement until it deletes less than a batch.
 func (o *Outbox) sweep(
 	ctx context.Context, operation string, age time.Duration, sql string,
 ) (deleted int, err error) {
@@ -66,8 +66,8 @@ func (o *Outbox) sweep(
 	return deleted, nil
 }
 
-// Waiting lists the mails of all instances that are not done, by state. States without mails are in
-// the list too.
+// Waiting counts the mails of all instances that are not done, by state, including states without
+// mails.
 func (o *Outbox) Waiting(ctx context.Context) ([]metrics.Waiting, error) {
 	rows, err := o.db.Query(ctx, `
 		WITH found AS (

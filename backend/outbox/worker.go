@@ -13,35 +13,36 @@ import (
 )
 
 const (
-	// maxLeased is how many mails one instance has leased at most. With a provider that takes 200
-	// ms for a mail these are 1,000 a second. How many mails are sent at a time follows the
+	// maxLeased is the maximum number of mails that one instance leases. With a provider that takes
+	// 200 ms for a mail these are 1,000 a second. The number of concurrent sends follows the
 	// provider's latency.
 	maxLeased = 300
 	pollEvery = time.Second
-	// Without a mail for idleAfter the queue is polled every idlePollEvery only: nearly all mails
-	// are handed over or announced by Wake. Polls find those that another instance has left behind.
+	// Without a mail for idleAfter the queue is polled only every idlePollEvery: nearly all mails
+	// are handed over or announced by Wake. Polls find the mails of crashed instances.
 	idleAfter     = time.Minute
 	idlePollEvery = 10 * time.Second
-	claimEvery    = 50 * time.Millisecond // at most; a claim takes all mails that have come
-	// claimTimeout is longer than the server's statement_timeout: a claim that is given up here
-	// could still be committed there, and its mails would wait for the end of their leases.
+	claimEvery    = 50 * time.Millisecond // minimum; a claim takes all due mails
+	// claimTimeout is longer than the server's statement_timeout: a claim that is
+	// cancelled here could still be committed there, and its mails would wait for the end of their
+	// leases.
 	claimTimeout = 10 * time.Second
 
-	// restFactor is how many times as long as a statement has taken the outbox waits before the
-	// next one of its kind: a busy database gets fewer and larger statements. See rest.
-	restFactor = 4
+	// cooldownFactor times the duration of a statement is the pause before the next one of its
+	// kind: a busy database gets fewer and larger statements. See cooldown.
+	cooldownFactor = 4
 
 	// attemptTimeout bounds one attempt. The lease is longer, so that an attempt's outcome is
 	// recorded before another instance takes the mail.
 	attemptTimeout = 15 * time.Second
 	leaseTime      = 20 * time.Second
 
-	// How Run uses the end of Options.StopTimeout.
+	// The parts of Options.StopTimeout.
 	recordGrace    = time.Second            // for recording the last outcomes
 	interruptGrace = 200 * time.Millisecond // for the sender to return after it was interrupted
 )
 
-// errInterrupted is the cause of a context that ends because Run does.
+// errInterrupted is the cause of a context that is cancelled by the end of Run.
 var errInterrupted = errors.New("outbox: interrupted, the instance stops")
 
 // worker is one call of Run.
@@ -51,7 +52,7 @@ type worker struct {
 	sending  context.Context // of all attempts
 	attempts sync.WaitGroup
 	leased   atomic.Int64  // mails whose outcome is not recorded yet
-	freed    chan struct{} // gets a value when leased has become smaller
+	freed    chan struct{} // receives a value when leased has decreased
 }
 
 // leased is a mail with its lease.
@@ -59,15 +60,15 @@ type leased struct {
 	Mail
 	Trace   string                                  // of the request that queued it
 	since   time.Time                               // when the lease began, or a moment earlier
-	compose func(context.Context) (Composed, error) // of a mail that was handed over, else nil
+	compose func(context.Context) (Composed, error) // of a Handover, else nil
 }
 
 // Run sends mails until ctx ends. Then it finishes the mails that are being sent, interrupts those
-// that take too long, and records the outcomes: see Options.StopTimeout. A mail that was
-// interrupted is due again at once. Run must not be called twice at a time.
+// that take too long, and records the outcomes (see Options.StopTimeout). An interrupted mail is
+// due again at once. Run must not be called concurrently.
 func (o *Outbox) Run(ctx context.Context) {
 	finish := max(0, o.options.StopTimeout-recordGrace-interruptGrace)
-	sending, interrupt := outlasting(ctx, finish)
+	sending, interrupt := extend(ctx, finish)
 	defer interrupt()
 
 	w := &worker{Outbox: o, sending: sending, freed: make(chan struct{}, 1)}
@@ -79,21 +80,21 @@ func (o *Outbox) Run(ctx context.Context) {
 	defer stop()
 
 	o.setWorker(w)
-	o.Wake() // there may be mails from before
+	o.Wake() // for mails that were queued before
 	w.claimUntil(ctx)
 	o.setWorker(nil)
 	w.finish()
 }
 
-// setWorker sets the worker that mails are handed over to, nil for none.
+// setWorker sets the worker for Handover, nil for none.
 func (o *Outbox) setWorker(w *worker) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.worker = w
 }
 
-// outlasting returns a context that ends d after ctx does, with errInterrupted as its cause.
-func outlasting(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+// extend returns a context that ends d after ctx, with errInterrupted as its cause.
+func extend(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	end := func() { cancel(errInterrupted) }
 	release := context.AfterFunc(ctx, func() { time.AfterFunc(d, end) })
@@ -103,7 +104,7 @@ func outlasting(ctx context.Context, d time.Duration) (context.Context, context.
 	}
 }
 
-// claimUntil claims mails until ctx ends: when woken, when a place is free and more mails may be
+// claimUntil claims mails until ctx ends: after Wake, when a place is free and more mails may be
 // due, and with each poll.
 func (w *worker) claimUntil(ctx context.Context) {
 	poll := time.NewTimer(pollEvery)
@@ -139,7 +140,7 @@ func (w *worker) claimUntil(ctx context.Context) {
 		}
 		more = claimed == free
 		took := time.Since(began)
-		pause(ctx, max(claimEvery-took, rest(took)))
+		pause(ctx, max(claimEvery-took, cooldown(took)))
 	}
 }
 
@@ -151,15 +152,15 @@ func pollAfter(idle time.Duration) time.Duration {
 	return idlePollEvery
 }
 
-// claim leases at most limit mails and begins to send them. It returns how many there are. The
-// statement is not interrupted when ctx ends: its mails would be leased in vain.
+// claim leases at most limit mails, starts sending them and returns their number. The statement is
+// not cancelled when ctx ends: its mails would stay leased.
 func (w *worker) claim(ctx context.Context, limit int) int {
 	claiming, cancel := context.WithTimeout(w.sending, claimTimeout)
 	defer cancel()
 	since := time.Now()
 	mails, err := w.lease(claiming, limit)
 	if err != nil {
-		if ctx.Err() == nil && w.failing.rings(time.Now()) {
+		if ctx.Err() == nil && w.failing.allow(time.Now()) {
 			w.log.WarnContext(ctx, "mails cannot be claimed: retrying", "error", err)
 		}
 		return 0
@@ -172,9 +173,9 @@ func (w *worker) claim(ctx context.Context, limit int) int {
 	return len(mails)
 }
 
-// lease takes the oldest mails that are due and that no other instance is taking. Attempts count in
-// a circle, as a smallint would overflow: they must only differ from one lease to the next. No mail
-// waits for a day: one that seems to was written before the database's clock was set back.
+// lease leases the oldest due mails that no other instance is leasing. Attempts wrap around,
+// because a smallint would overflow: they must only differ from one lease to the next. No mail
+// waits for a day: a next_at further ahead was written before the database's clock was set back.
 func (o *Outbox) lease(ctx context.Context, limit int) ([]leased, error) {
 	rows, err := o.db.Query(ctx, `
 		WITH due AS MATERIALIZED (
@@ -209,7 +210,7 @@ func (o *Outbox) lease(ctx context.Context, limit int) ([]leased, error) {
 	return mails, postgres.Error("claim mails", err)
 }
 
-// send attempts a mail and has the outcome recorded.
+// send attempts a mail and records the outcome.
 func (w *worker) send(m leased) {
 	ctx, cancel := context.WithDeadline(w.sending, m.since.Add(attemptTimeout))
 	defer cancel()
@@ -245,8 +246,8 @@ func (w *worker) finish() {
 	}
 }
 
-// rest is how long to wait after a statement of this duration, at most pollEvery.
-func rest(took time.Duration) time.Duration { return min(restFactor*took, pollEvery) }
+// cooldown returns the pause after a statement of this duration, at most pollEvery.
+func cooldown(took time.Duration) time.Duration { return min(cooldownFactor*took, pollEvery) }
 
 // pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {

@@ -18,7 +18,7 @@ var Algorithms = []int{
 	int(webauthncose.AlgES256), int(webauthncose.AlgEdDSA), int(webauthncose.AlgRS256),
 }
 
-// credentialParameters are Algorithms as the library wants them.
+// credentialParameters converts Algorithms to the type of the library.
 func credentialParameters() []protocol.CredentialParameter {
 	list := make([]protocol.CredentialParameter, len(Algorithms))
 	for i, algorithm := range Algorithms {
@@ -30,11 +30,11 @@ func credentialParameters() []protocol.CredentialParameter {
 	return list
 }
 
-// Assertion is the answer of an authenticator to a challenge of a sign-in, before it was verified.
+// Assertion is the response of an authenticator to the challenge of a sign-in, before verification.
 type Assertion struct {
 	ID         []byte // of the passkey
 	Challenge  []byte
-	UserHandle []byte // nil if the authenticator did not tell
+	UserHandle []byte // nil if the authenticator sent none
 
 	parsed *protocol.ParsedCredentialAssertionData
 }
@@ -56,7 +56,7 @@ func ParseAssertion(credential []byte) (Assertion, error) {
 	}, nil
 }
 
-// State is what an assertion tells about its passkey.
+// State is the state of a passkey in an assertion.
 type State struct {
 	SignCount      int64
 	BackupEligible bool
@@ -64,10 +64,10 @@ type State struct {
 }
 
 // Verify checks an assertion against the passkey with its id, whose user has this handle: type,
-// origin, relying party, presence and verification of the user, and the signature. The challenge is
-// the caller's to check. An authenticator that was asked for certain passkeys may leave the handle
-// out, and only then (Web Authentication Level 3, 7.2, step 6). Flags may turn from "cannot be
-// synced" to "can be", as Apple's do, and never back. It returns fault.PasskeyRefused.
+// origin, relying party, presence and verification of the user, and the signature. The caller
+// checks the challenge. The handle may be absent only if the request listed passkeys (Web
+// Authentication Level 3, 7.2, step 6). The backup eligibility may become true, as on Apple's
+// devices, but never false. It returns fault.PasskeyRefused.
 func (a Assertion) Verify(
 	p Passkey, userHandle []byte, purpose Purpose, rp RelyingParty,
 ) (State, error) {
@@ -98,8 +98,8 @@ func (a Assertion) Verify(
 	return state, nil
 }
 
-// Attestation is the answer of an authenticator to a challenge to create a passkey, before it was
-// verified.
+// Attestation is the response of an authenticator to a challenge to create a passkey, before
+// verification.
 type Attestation struct {
 	Challenge []byte
 
@@ -120,9 +120,8 @@ func ParseAttestation(credential []byte) (Attestation, error) {
 	return Attestation{Challenge: challenge, parsed: parsed}, nil
 }
 
-// Verify checks an attestation and returns the new passkey, without user and name. Which make the
-// authenticator is of proves nothing: none was asked to attest that. It returns
-// fault.PasskeyRefused.
+// Verify checks an attestation and returns the new passkey, without user and name. The model of
+// the authenticator is not attested. It returns fault.PasskeyRefused.
 func (a Attestation) Verify(rp RelyingParty) (Passkey, error) {
 	const crossOrigin, verified, present = false, true, true
 	_, err := a.parsed.Verify(EncodeID(a.Challenge), rp.ID, []string{rp.Origin}, nil, nil,
@@ -134,7 +133,7 @@ func (a Attestation) Verify(rp RelyingParty) (Passkey, error) {
 	}
 	data := a.parsed.Response.AttestationObject.AuthData
 	if _, err := webauthncose.ParsePublicKey(data.AttData.CredentialPublicKey); err != nil {
-		return Passkey{}, ErrRefused(withDetails(err)) // no signature could be checked with it
+		return Passkey{}, ErrRefused(withDetails(err)) // no signature can be verified with it
 	}
 	if data.Flags.HasBackupState() && !data.Flags.HasBackupEligible() {
 		return Passkey{},

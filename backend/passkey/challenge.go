@@ -15,24 +15,24 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Purpose is what a ceremony does.
+// Purpose is the purpose of a ceremony.
 type Purpose string
 
 // The purposes. They are part of the MAC.
 const (
 	SignIn Purpose = "sign_in" // signs in the owner of the passkey
-	StepUp Purpose = "step_up" // proves again who the user of a session is
+	StepUp Purpose = "step_up" // steps up a session
 	Add    Purpose = "add"     // adds a passkey to the account of a session
 )
 
-// Binding is what a challenge is good for, and nothing else.
+// Binding is the only use of a challenge.
 type Binding struct {
 	Purpose   Purpose
 	Browser   visitor.Browser
 	SessionID string // "" for SignIn
 }
 
-// ChallengeLifetime is how long a challenge is good.
+// ChallengeLifetime is the lifetime of a challenge.
 const ChallengeLifetime = 5 * time.Minute
 
 // A challenge is a nonce, the database's time in microseconds, and a MAC.
@@ -44,7 +44,7 @@ const (
 	challengeLabel = "sana/passkey challenge/v1"
 )
 
-// NewChallenge makes a challenge at a time of the database.
+// NewChallenge creates a challenge at a time of the database.
 func NewChallenge(key keyring.Key, b Binding, now time.Time) []byte {
 	challenge := make([]byte, nonceBytes, challengeBytes)
 	rand.Read(challenge) // never fails: it ends the program when the system has no randomness
@@ -52,8 +52,8 @@ func NewChallenge(key keyring.Key, b Binding, now time.Time) []byte {
 	return append(challenge, challengeMAC(key, b, challenge)...)
 }
 
-// CheckChallenge returns when a challenge was made. ok is false unless it was made for this
-// binding, with a key of the ring. Whether it is still good only Spend can tell.
+// CheckChallenge returns the creation time of a challenge. ok is false unless it was created for
+// this binding, with a key of the ring. It does not check the expiry; see Spent.
 func CheckChallenge(keys keyring.Ring, b Binding, challenge []byte) (createdAt time.Time, ok bool) {
 	if len(challenge) != challengeBytes || b.Browser == "" {
 		return time.Time{}, false
@@ -78,8 +78,8 @@ func challengeMAC(key keyring.Key, b Binding, signed []byte) []byte {
 }
 
 // Spent is a common table expression that records a challenge of SpendArgs. It has a row if the
-// challenge is good and was not spent before; a transaction that spends the same one waits. A time
-// that is more than a minute ahead is of before the database's clock was set back.
+// challenge is valid and was not consumed before; a concurrent transaction with the same one waits.
+// A time more than a minute ahead is from before the database's clock was set back.
 const Spent postgres.SQL = `
 	spent AS (
 	    INSERT INTO passkey_challenges (hash, expires_at)
@@ -96,11 +96,11 @@ func SpendArgs(to pgx.NamedArgs, challenge []byte, createdAt time.Time) {
 	to["challenge"], to["made_at"] = hash[:], createdAt
 }
 
-// sweepBatch is how many rows one statement of the sweep deletes.
+// sweepBatch is the maximum number of rows that one statement of the sweep deletes.
 const sweepBatch = 1000
 
-// Sweep deletes the challenges that expired an hour ago, in batches, and returns how many. Any
-// number of sweeps may run at once.
+// Sweep deletes the challenges that expired an hour ago, in batches, and returns their number.
+// Sweeps can run concurrently.
 func Sweep(ctx context.Context, db postgres.Querier) (deleted int, err error) {
 	for n := sweepBatch; n == sweepBatch; deleted += n {
 		tag, err := db.Exec(ctx, `

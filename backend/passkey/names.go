@@ -1,7 +1,7 @@
 package passkey
 
-// names are those of common makers of passkeys, by their AAGUID. An AAGUID is whatever the
-// authenticator says: it makes a list easier to read and proves nothing.
+// names are the names of common makers of passkeys, by their AAGUID. An authenticator can send any
+// AAGUID: the name is a label for lists, not evidence.
 var names = map[string]string{
 	"08987058-cadc-4b81-b6e1-30de50dcbe96": "Windows Hello",
 	"0ea242b4-43c4-4a1b-8b17-dd6d0b6baec6": "Keeper",

@@ -1,10 +1,10 @@
-// Package passkey keeps passkeys (WebAuthn credentials) and checks the ceremonies that create and
-// use them. Signing in is the task of package auth, in the transactions of its use cases.
+// Package passkey stores passkeys (WebAuthn credentials) and verifies the ceremonies that create
+// and use them. Signing in is the task of package auth, in the transactions of its use cases.
 //
-// A ceremony answers a challenge that Sana made for one browser, for one purpose and for five
-// minutes. A challenge has no row: it carries its time and a MAC that covers all of that. The
-// transaction of a successful ceremony records the challenge's hash, so that it succeeds once on
-// all instances.
+// A ceremony responds to a challenge that Sana created for one browser, for one purpose and for
+// five minutes. A challenge has no row: it contains its time and a MAC over all of that. The
+// transaction of a successful ceremony records the hash of the challenge, so that it succeeds once
+// over all instances.
 package passkey
 
 import (
@@ -17,14 +17,14 @@ import (
 	"sana/backend/fault"
 )
 
-// MaxPerUser is how many passkeys a user may have.
+// MaxPerUser is the maximum number of passkeys of a user.
 const MaxPerUser = 20
 
 // Passkey is a stored passkey. All times are the database's.
 type Passkey struct {
 	ID             []byte // the credential's
 	UserID         string // UUID
-	RPID           string // the host that it was made for
+	RPID           string // its host
 	PublicKey      []byte // COSE
 	SignCount      int64
 	BackupEligible bool
@@ -43,7 +43,7 @@ const maxID = 1023
 // EncodeID returns an id as browsers and the API write it: base64url without padding.
 func EncodeID(id []byte) string { return encoding.EncodeToString(id) }
 
-// DecodeID is the inverse of EncodeID. It returns false for a text that is no id.
+// DecodeID is the inverse of EncodeID. ok is false if text is not an id.
 func DecodeID(text string) (id []byte, ok bool) {
 	if text == "" || len(text) > encoding.EncodedLen(maxID) || strings.ContainsAny(text, "\r\n") {
 		return nil, false
@@ -52,15 +52,15 @@ func DecodeID(text string) (id []byte, ok bool) {
 	return id, err == nil
 }
 
-// RelyingParty is the site that passkeys are made for: their browsers offer them there and nowhere
-// else. Its zero value stands for a site that cannot have passkeys.
+// RelyingParty is the site of passkeys: browsers offer them only there. Its zero value is a site
+// that cannot have passkeys.
 type RelyingParty struct {
 	ID     string // a host name
 	Origin string
 }
 
 // RelyingPartyOf returns the relying party of PUBLIC_URL. Browsers allow passkeys on https, and on
-// http for localhost; an IP address can have none.
+// http for localhost; IP addresses are not allowed.
 func RelyingPartyOf(publicURL *url.URL) RelyingParty {
 	host := publicURL.Hostname()
 	isLocal := host == "localhost" || strings.HasSuffix(host, ".localhost")
@@ -73,13 +73,13 @@ func RelyingPartyOf(publicURL *url.URL) RelyingParty {
 // Exists reports whether the site can have passkeys.
 func (r RelyingParty) Exists() bool { return r.ID != "" }
 
-// ErrUnknown is the error of a passkey that is not stored, or not any more.
+// ErrUnknown is the error of a passkey that is unknown or was removed.
 func ErrUnknown() error {
 	return fault.New(fault.UnknownPasskey,
 		"This passkey is not known here, or was removed. Use another one, or sign in with a code.")
 }
 
-// ErrRefused is the error of a ceremony that proves nothing. The cause is for the log.
+// ErrRefused is the error of an invalid ceremony. The cause is for the log.
 func ErrRefused(cause error) error {
 	return fault.Wrap(fault.PasskeyRefused,
 		"The passkey was not accepted. Try again, or sign in with a code.", cause)

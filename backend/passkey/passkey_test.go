@@ -36,7 +36,7 @@ const (
 	newKey = "new:c2FuYS10ZXN0LWtleS1zYW5hLXRlc3Qta2V5LXNhbmEhIQ=="
 )
 
-// A challenge is good for its purpose, browser and session, and survives a new key.
+// A challenge is valid only for its purpose, browser and session, and survives a key rotation.
 func TestCheckChallenge_CoversItsBinding(t *testing.T) {
 	t.Parallel()
 	made := time.UnixMicro(1700000000123456)
@@ -44,10 +44,10 @@ func TestCheckChallenge_CoversItsBinding(t *testing.T) {
 	challenge := passkey.NewChallenge(newRing(t, oldKey).Current(), good, made)
 	rolled := newRing(t, newKey+","+oldKey)
 	if at, ok := passkey.CheckChallenge(rolled, good, challenge); !ok || !at.Equal(made) {
-		t.Errorf("got %v %v, want the time that it was made at", at, ok)
+		t.Errorf("got %v %v, want its creation time", at, ok)
 	}
 	if _, ok := passkey.CheckChallenge(newRing(t, newKey), good, challenge); ok {
-		t.Error("it is good without its key")
+		t.Error("it is valid without its key")
 	}
 	for _, change := range []func(b *passkey.Binding){
 		func(b *passkey.Binding) { b.Purpose = passkey.Add },
@@ -58,14 +58,14 @@ func TestCheckChallenge_CoversItsBinding(t *testing.T) {
 		other := good
 		change(&other)
 		if _, ok := passkey.CheckChallenge(rolled, other, challenge); ok {
-			t.Errorf("it is good for %+v too", other)
+			t.Errorf("it is also valid for %+v", other)
 		}
 	}
 	for i := range challenge {
 		changed := append([]byte{}, challenge...)
 		changed[i] ^= 1
 		if _, ok := passkey.CheckChallenge(rolled, good, changed); ok {
-			t.Errorf("it is good with another byte %d", i)
+			t.Errorf("it is valid with another byte %d", i)
 		}
 	}
 }
@@ -93,8 +93,8 @@ func TestRelyingPartyOf_NeedsANameAndASecureContext(t *testing.T) {
 	}
 }
 
-// A frame in a page of another site proves nothing, even if an authenticator has signed for it, and
-// a passkey that could be synced does not become one that cannot be.
+// An assertion from a frame in a page of another site is refused, even with a valid signature, and
+// a passkey that could be synced cannot become one that cannot be.
 func TestAssertion_IsRefusedWithContradictingFlags(t *testing.T) {
 	t.Parallel()
 	site := passkey.RelyingParty{ID: "sana.example", Origin: "https://sana.example"}
@@ -133,7 +133,7 @@ func TestAssertion_IsRefusedWithContradictingFlags(t *testing.T) {
 	}
 }
 
-// Whatever a client sends as an authenticator's answer is refused, and nothing panics.
+// Any other input as the response of an authenticator is refused without a panic.
 func FuzzCeremonies_OnlyTheRightResponsePasses(f *testing.F) {
 	site := passkey.RelyingParty{ID: "sana.example", Origin: "https://sana.example"}
 	rp := virtualwebauthn.RelyingParty{ID: site.ID, Origin: site.Origin}
@@ -175,8 +175,8 @@ func FuzzCeremonies_OnlyTheRightResponsePasses(f *testing.F) {
 	})
 }
 
-// fixedCredential returns the same credential in every process of a fuzz test: an input that one of
-// them has found must mean the same in the others.
+// fixedCredential returns the same credential in every process of a fuzz test, so that an input has
+// the same effect in each of them.
 func fixedCredential(t testing.TB) virtualwebauthn.Credential {
 	t.Helper()
 	encoded, err := x509.MarshalPKCS8PrivateKey(fixedKey(t))
@@ -198,7 +198,7 @@ func fixedKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-// signedPart returns what the signature of an assertion covers; the rest may differ.
+// signedPart returns the signed part of an assertion; the rest may differ.
 func signedPart(t testing.TB, assertion []byte) string {
 	t.Helper()
 	var parsed struct {

@@ -11,14 +11,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// UserHandle is what authenticators keep of a user: the 16 bytes of the id, which is random.
+// UserHandle returns the id of a user for authenticators: its 16 random bytes.
 func UserHandle(userID string) []byte {
 	raw, _ := hex.DecodeString(strings.ReplaceAll(userID, "-", ""))
 	return raw
 }
 
 // columns are the fields of a Passkey in their order.
-const columns = `id, user_id::text, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid::text, name,
+const columns = `id, user_id::text, rp_id, public_key, sign_count, backup_eligible, backed_up,
+	aaguid::text, name,
 	       created_at, used_at`
 
 func (p *Passkey) fields() []any {
@@ -65,9 +66,9 @@ func List(ctx context.Context, db postgres.Querier, userID string) ([]Passkey, e
 	return list, postgres.Error("list passkeys", err)
 }
 
-// Insert stores a new passkey and spends its challenge, of SpendArgs, as part of tx, which holds
-// the user's row. added is false if the challenge is not good, or if there is a passkey with this
-// id.
+// Insert stores a new passkey and consumes its challenge, of SpendArgs, as part of tx, which holds
+// the lock on the user's row. added is false if the challenge is invalid, or if there is a passkey
+// with this id.
 func Insert(
 	ctx context.Context, tx pgx.Tx, p *Passkey, spend pgx.NamedArgs,
 ) (added bool, err error) {
@@ -93,7 +94,7 @@ func Insert(
 	return err == nil, postgres.Error("add passkey", err)
 }
 
-// Rename gives a passkey of a user a name. It returns ErrUnknown.
+// Rename sets the name of a passkey of a user. It returns ErrUnknown.
 func Rename(
 	ctx context.Context, db postgres.Querier, userID string, id []byte, name string,
 ) (Passkey, error) {
@@ -114,8 +115,8 @@ func Rename(
 	return p, postgres.Error("rename passkey", err)
 }
 
-// Remove deletes a passkey of a user, as part of tx, which holds the user's row. removed is false
-// if there is none.
+// Remove deletes a passkey of a user, as part of tx, which holds the lock on the user's row.
+// removed is false if there is none.
 func Remove(
 	ctx context.Context, tx pgx.Tx, userID string, id []byte,
 ) (_ Passkey, removed bool, err error) {
@@ -135,7 +136,7 @@ func Remove(
 	return p, err == nil, postgres.Error("remove passkey", err)
 }
 
-// RemoveAll deletes the passkeys of a user, as part of tx, which holds the user's row.
+// RemoveAll deletes the passkeys of a user, as part of tx, which holds the lock on the user's row.
 func RemoveAll(ctx context.Context, tx pgx.Tx, userID string) error {
 	_, err := tx.Exec(ctx, `
 		DELETE FROM passkeys

@@ -100,7 +100,9 @@ func TestCache_UseAndExpiryAreNotLogged(t *testing.T) {
 func TestCache_FillOvertakenByRevocationCachesNothing(t *testing.T) {
 	t.Parallel()
 	here, there, _ := twoInstances(t)
-	for name, onOther := range map[string]bool{"revoked on another instance": true, "revoked here": false} {
+	for name, onOther := range map[string]bool{
+		"revoked on another instance": true, "revoked here": false,
+	} {
 		t.Run(name, func(t *testing.T) {
 			session := here.signIn(t, here.ada())
 			here.at("fill: row read", func() {

@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// cached is an instance with a cache. Its clock nearly stands still, and the test polls the
+// cached is an instance with a cache. Its clock hardly advances, and the test polls the
 // revocation log.
 type cached struct {
 	sharedSubject

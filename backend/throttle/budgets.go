@@ -15,15 +15,15 @@ import (
 // value has no uses and is never full.
 type Budgets struct{ list []budget }
 
-// budget is what one use is counted against under one secret key.
+// budget is the budget of one use under one secret key.
 type budget struct {
 	limit Limit
 	key   []byte
 	lock  int64
 }
 
-// Budgets returns the budgets of uses, under every secret key. The order of uses matters for the
-// limit that a Verdict names, not for locks.
+// Budgets returns the budgets of uses, under every secret key. The order of uses decides the limit
+// that a Verdict names, not the order of locks.
 func (t *Throttle) Budgets(uses ...Use) Budgets {
 	var b Budgets
 	for _, use := range uses {
@@ -61,7 +61,7 @@ func (b Budgets) Lock(batch *postgres.Batch, extra ...string) {
 		pgx.NamedArgs{"locks": locks})
 }
 
-// locks returns the numbers of the locks, ascending, each once.
+// locks returns the ids of the locks, ascending, without duplicates.
 func (b Budgets) locks(extra []string) []int64 {
 	locks := make([]int64, 0, len(b.list)+len(extra))
 	for _, budget := range b.list {
@@ -74,8 +74,8 @@ func (b Budgets) locks(extra []string) []int64 {
 	return slices.Compact(locks)
 }
 
-// lockName returns the number of an advisory lock: 64 bits of a hash. Two names with one number
-// would only make their transactions wait for each other.
+// lockName returns the id of an advisory lock: 64 bits of a hash. A collision would only make two
+// transactions wait for each other.
 func lockName(kind string, parts ...string) int64 {
 	h := sha256.New()
 	writeParts(h, kind)
@@ -107,7 +107,7 @@ func (b Budgets) ForgetArgs(into pgx.NamedArgs) {
 	into["forget_keys"] = keys
 }
 
-// Fragments of the statement that checks budgets, does what they allow, and counts it:
+// Fragments of a statement that checks budgets, does the allowed work, and counts it:
 //
 //	WITH Full, granted AS (… WHERE NotFull RETURNING …), counted AS (Count) SELECT …
 //

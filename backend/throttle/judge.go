@@ -10,19 +10,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// clockTolerance is how far in the future a use may seem to be: a transaction that has waited for a
+// clockTolerance is the maximum time of a use in the future: a transaction that has waited for a
 // lock has an earlier time than the one it waited for. See Full.
 const clockTolerance = time.Minute
 
-// Counts are the uses that State has read: those of the budgets that were its arguments, and maybe
-// of others.
+// Counts are the uses that State has read: those of the budgets of its arguments, and possibly of
+// others.
 type Counts struct {
 	Keys [][]byte
-	Ats  []time.Time // when the use of the same index in Keys was counted
+	Ats  []time.Time // time of the use with the same index in Keys
 	Now  time.Time   // the database's
 }
 
-// Read returns what was counted against budgets, without locks.
+// Read returns the counted uses of budgets, without locks.
 func Read(ctx context.Context, db postgres.Querier, budgets Budgets) (c Counts, err error) {
 	args := pgx.NamedArgs{}
 	budgets.Args(args)
@@ -36,8 +36,7 @@ func Read(ctx context.Context, db postgres.Querier, budgets Budgets) (c Counts, 
 	return c, postgres.Error("read limits", err)
 }
 
-// byKey returns the times of each key, ascending. Like Full it ignores what was counted in the
-// future.
+// byKey returns the times of each key, ascending. Like Full it ignores uses in the future.
 func (c Counts) byKey() map[string][]time.Time {
 	times := map[string][]time.Time{}
 	for i, key := range c.Keys {
@@ -51,14 +50,14 @@ func (c Counts) byKey() map[string][]time.Time {
 	return times
 }
 
-// Verdict says whether budgets have room. Its zero value says that they have.
+// Verdict is the result of Judge. Its zero value means that all budgets have room.
 type Verdict struct {
 	Refused *Limit        // the limit of the first use that is refused; nil if none is
-	Wait    time.Duration // until no use is refused any more
+	Wait    time.Duration // until no use is refused
 	Next    time.Time     // the same as a time of the database; zero if no use is refused
 }
 
-// Judge returns what the limits say to one more use of each budget at c.Now.
+// Judge returns the verdict for one more use of each budget at c.Now.
 func (b Budgets) Judge(c Counts) Verdict {
 	var v Verdict
 	times := c.byKey()
@@ -82,8 +81,8 @@ func (b Budgets) Used(c Counts) bool {
 		func(budget budget) bool { return times[string(budget.key)] != nil })
 }
 
-// NextAfter returns how long after a use of each budget that is counted at c.Now the following use
-// is allowed. It returns 0 if that is at once.
+// NextAfter returns the wait between a use of each budget at c.Now and the next allowed use, 0 for
+// none.
 func (b Budgets) NextAfter(c Counts) time.Duration {
 	var wait time.Duration
 	times := c.byKey()

@@ -68,7 +68,7 @@ func TestJudge_AgreesWithTheDefinitionOfLimits(t *testing.T) {
 			b.list = append(b.list, budget{limit: limit, key: []byte(name)})
 			var times []time.Time
 			for range rand.IntN(8) {
-				// Up to a minute in the future they count.
+				// Uses up to a minute in the future count.
 				times = append(times, now.Add(time.Duration(4-rand.IntN(50))*15*time.Second))
 			}
 			slices.SortFunc(times, time.Time.Compare)
@@ -83,7 +83,7 @@ func TestJudge_AgreesWithTheDefinitionOfLimits(t *testing.T) {
 			}
 			nextAfter = max(nextAfter, waitOf(limit, append(times, now), now))
 		}
-		// Later ones do not count.
+		// Later uses do not count.
 		c.Keys, c.Ats = append(c.Keys, []byte("b")),
 			append(c.Ats, now.Add(time.Minute+time.Microsecond))
 
@@ -124,7 +124,7 @@ func TestJudge_AgreesWithFull(t *testing.T) {
 		}
 		v, full := judgeBoth(t, th, b, ago)
 		if (v.Refused != nil) != full {
-			t.Errorf("uses %v ago, %+v: Judge says %+v, Full %t", ago, limit.Windows, v, full)
+			t.Errorf("uses %v ago, %+v: Judge returns %+v, Full %t", ago, limit.Windows, v, full)
 		}
 		if full {
 			refusals++
@@ -135,7 +135,7 @@ func TestJudge_AgreesWithFull(t *testing.T) {
 	}
 }
 
-// judgeBoth asks Judge and Full about the same uses at the same time of the database.
+// judgeBoth calls Judge and Full for the same uses at the same time of the database.
 func judgeBoth(t *testing.T, th *Throttle, b Budgets, ago []time.Duration) (v Verdict, full bool) {
 	t.Helper()
 	done := errors.New("done")

@@ -21,12 +21,12 @@ type Window struct {
 	Per   time.Duration
 }
 
-// Limit is one line of the table of limits. Each subject has a budget of its own in each window.
+// Limit is one line of the table of limits. Each subject has its own budget in each window.
 // Windows slide: a use leaves a window exactly Per after it was counted.
 type Limit struct {
-	Name    string // is part of the key of each use: two limits never share a budget
+	Name    string // part of the key of each use: two limits never share a budget
 	Windows []Window
-	Note    string // for the documents: what is counted, and the answer if it is not 429
+	Note    string // for the documents: the counted uses, and the response if it is not 429
 }
 
 // The limits that are counted by subject.
@@ -42,7 +42,7 @@ var (
 		Windows: []Window{{5, time.Hour}},
 		Note:    "the same",
 	}
-	WrongInARow = Limit{
+	ConsecutiveWrong = Limit{
 		Name:    "wrong codes in a row",
 		Windows: []Window{{50, 365 * 24 * time.Hour}},
 		Note: "by address; only a success resets it; until then new codes have 13 " +
@@ -114,7 +114,7 @@ var (
 	}
 )
 
-// ExportTime is how long the transfer of an export may take.
+// ExportTime is the maximum duration of the transfer of an export.
 const ExportTime = 2 * time.Minute
 
 // handoffsPerNetwork is far more than an office needs if all users open every app.
@@ -150,7 +150,7 @@ func (l Limit) Label() string { return strings.ReplaceAll(l.Name, " ", "_") }
 // Limits returns all limits that are counted by subject.
 func Limits() []Limit {
 	return []Limit{
-		WrongByAddress, WrongByDevice, WrongInARow, WrongByNetwork,
+		WrongByAddress, WrongByDevice, ConsecutiveWrong, WrongByNetwork,
 		SentByAddress, SentByDevice, SentToDevices, SentByNetwork,
 		RenamesByAccount, KeysByAccount, ExportsByAccount, HandoffsBySession, HandoffsByNetwork,
 		DisownedByNetwork,
@@ -167,8 +167,8 @@ func (l Limit) times(factor int) Limit {
 	return l
 }
 
-// wait returns how long after now the limit allows another use of a subject that was counted at
-// times, which are ascending. It returns 0 if the use is allowed at now.
+// wait returns the time until the limit allows another use of a subject that was counted at times,
+// in ascending order. It returns 0 if the use is allowed at now.
 func (l Limit) wait(times []time.Time, now time.Time) time.Duration {
 	var wait time.Duration
 	for _, w := range l.Windows {

@@ -123,7 +123,7 @@ func TestLimits_KeepGuessingBelowOneInTwentyThousand(t *testing.T) {
 	if day > 2e-5 {
 		t.Errorf("the chance to guess a code within 24 hours is %g, want at most 2e-5", day)
 	}
-	inARow := float64(WrongInARow.Windows[0].Count) / codes
+	inARow := float64(ConsecutiveWrong.Windows[0].Count) / codes
 	if inARow > 5e-5 {
 		t.Errorf("the chance to guess a code between two successes is %g, want at most 5e-5",
 			inARow)

@@ -84,7 +84,7 @@ func BenchmarkCount(b *testing.B) {
 	n := 0
 	for b.Loop() {
 		address := fmt.Sprintf("%d@sana.example", n%100_000)
-		uses := []Use{WrongByAddress.Of(address), WrongInARow.Of(address)}
+		uses := []Use{WrongByAddress.Of(address), ConsecutiveWrong.Of(address)}
 		if _, err := th.run(b.Context(), grant, pgx.NamedArgs{}, uses...); err != nil {
 			b.Fatal(err)
 		}

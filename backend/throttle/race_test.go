@@ -15,8 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// instances opens a throttle with a pool of its own for each key ring. A pool has fewer connections
-// than in production: to open them is most of what these tests cost.
+// instances opens a throttle with its own pool for each key ring. A pool has fewer connections than
+// in production: opening them takes most of the time of these tests.
 func instances(t *testing.T, options Options, rings ...string) (throttles []*Throttle) {
 	t.Helper()
 	url := postgrestest.URL(t) + "&pool_max_conns=6"
@@ -26,8 +26,8 @@ func instances(t *testing.T, options Options, rings ...string) (throttles []*Thr
 	return throttles
 }
 
-// race tries n uses at the same time, distributed over throttles, and returns how many were
-// counted.
+// race tries n uses concurrently, distributed over throttles, and returns the number of counted
+// uses.
 func race(t *testing.T, n int, throttles []*Throttle, uses func(i int) []Use) int {
 	t.Helper()
 	var counted atomic.Int32
@@ -50,7 +50,7 @@ func race(t *testing.T, n int, throttles []*Throttle, uses func(i int) []Use) in
 	return int(counted.Load())
 }
 
-// P-13 and A-03: no timing exceeds a budget, on any number of instances. Each instance has a pool.
+// P-13 and A-03: concurrent uses never exceed a budget, on any number of instances.
 func TestCount_ParallelUsesNeverExceedABudget(t *testing.T) {
 	t.Parallel()
 	for name, rings := range map[string][]string{
@@ -65,7 +65,7 @@ func TestCount_ParallelUsesNeverExceedABudget(t *testing.T) {
 			throttles := instances(t, production, rings...)
 			for round := range 3 {
 				address := fmt.Sprintf("round%d@sana.example", round)
-				uses := []Use{WrongByAddress.Of(address), WrongInARow.Of(address)}
+				uses := []Use{WrongByAddress.Of(address), ConsecutiveWrong.Of(address)}
 				n := race(t, 100, throttles, func(int) []Use { return uses })
 				wantCount(t, "of 100 parallel uses", n, 10)
 			}
@@ -144,7 +144,7 @@ func TestLock_ExcludesSubjectsAndNames(t *testing.T) {
 func TestLock_NamesAreSortedAndIndependentOfKeys(t *testing.T) {
 	t.Parallel()
 	uses := []Use{
-		WrongByAddress.Of("ada@sana.example"), WrongInARow.Of("ada@sana.example"),
+		WrongByAddress.Of("ada@sana.example"), ConsecutiveWrong.Of("ada@sana.example"),
 		WrongByDevice.Of("ada@sana.example", "1"), WrongByDevice.Of("ada@sana.example1"),
 	}
 	names := []string{"first", "second", "first"}

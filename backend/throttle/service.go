@@ -12,23 +12,23 @@ import (
 )
 
 const (
-	serviceFresh = 5 * time.Second // how long an instance uses the counts that it has read
-	serviceFlush = time.Second     // how often an instance writes its own counts
+	serviceFresh = 5 * time.Second // lifetime of the counts that an instance has read
+	serviceFlush = time.Second     // interval between two writes of an instance's counts
 )
 
-// serviceState is what an instance has read about the whole service.
+// serviceState is the state of the whole service that an instance has read.
 type serviceState struct {
 	underAttack bool
 	readAt      time.Time
 }
 
 // serviceCounts are attempts that this instance has counted and not written yet. The limit of the
-// whole service covers an hour and need not be exact to the second. If each attempt were written by
-// itself, all attempts would wait for the row of the minute.
+// whole service covers an hour and need not be exact to the second. If each attempt were written
+// individually, all attempts would wait for the row of the minute.
 type serviceCounts struct {
 	mu              sync.Mutex
 	attempts, wrong int
-	failed          error // of the newest write, unless the database was unavailable
+	failed          error // error of the last write, unless the database was unavailable
 }
 
 func (c *serviceCounts) add(attempts, wrong int) {
@@ -45,7 +45,7 @@ func (c *serviceCounts) take() (attempts, wrong int) {
 	return attempts, wrong
 }
 
-// setFailed records how a write went, and returns how the write before it went.
+// setFailed records the error of a write, and returns the error of the write before it.
 func (c *serviceCounts) setFailed(err error) (before error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,8 +54,8 @@ func (c *serviceCounts) setFailed(err error) (before error) {
 }
 
 // CanCount returns an error while counts cannot be written, even if the database is available and
-// everything else can: no code may be compared then. Otherwise a wrong code would fail and be
-// counted nowhere, and a right one, which counts nothing, would sign in.
+// other writes succeed. No code may be compared then: a wrong code would not be counted, and a
+// right one, which counts nothing, would sign in.
 func (t *Throttle) CanCount(ctx context.Context) error {
 	t.unwritten.mu.Lock()
 	err := t.unwritten.failed
@@ -79,8 +79,8 @@ func (t *Throttle) CanCount(ctx context.Context) error {
 	return nil
 }
 
-// NotCounted has CanCount write a row before the next code is compared: a use could not be counted,
-// for whatever reason.
+// NotCounted records that a use could not be counted. Before the next code is compared, CanCount
+// writes a row as a test.
 func (t *Throttle) NotCounted() { t.uncounted.Store(true) }
 
 // CountAttempt counts a code that was compared, for the limit of the whole service. Run writes it.
@@ -137,17 +137,17 @@ func (t *Throttle) writeService(ctx context.Context) {
 	}
 }
 
-// UnderAttack reports whether so many codes are wrong, over all addresses, that new codes should be
-// longer. An instance reads the counts at most once in five seconds. While one caller reads them,
-// the others get the previous answer.
+// UnderAttack reports whether the rate of wrong codes over all addresses is so high that new codes
+// should be longer. An instance reads the counts at most once in five seconds. While one caller
+// reads them, the others get the previous result.
 func (t *Throttle) UnderAttack(ctx context.Context) (bool, error) {
 	known := t.service.Load()
 	if known != nil && time.Since(known.readAt) < serviceFresh {
 		return known.underAttack, nil
 	}
 	select {
-	case t.asking <- struct{}{}:
-		defer func() { <-t.asking }()
+	case t.reading <- struct{}{}:
+		defer func() { <-t.reading }()
 	default:
 		if known != nil {
 			return known.underAttack, nil

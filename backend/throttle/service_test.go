@@ -79,7 +79,7 @@ func TestUnderAttack_FollowsWrongCodesAndLogsEachSwitch(t *testing.T) {
 	}
 }
 
-// An instance reads the counts of all, also those that another one has written.
+// An instance reads the counts of all instances.
 func TestUnderAttack_ReadsRarelyAndSeesAllInstances(t *testing.T) {
 	t.Parallel()
 	url := postgrestest.URL(t)
@@ -95,9 +95,9 @@ func TestUnderAttack_ReadsRarelyAndSeesAllInstances(t *testing.T) {
 	count(t, other, 60, 0)
 	ask(false) // what it has read is fresh
 	th.service.Store(&serviceState{readAt: time.Now().Add(-serviceFresh)})
-	th.asking <- struct{}{}
+	th.reading <- struct{}{}
 	ask(false) // another caller reads
-	<-th.asking
+	<-th.reading
 	ask(true)
 }
 
@@ -118,7 +118,7 @@ func TestRun_RetriesFailedWritesAndFlushesAtTheEnd(t *testing.T) {
 	wantWritten(t, db, 2, 1)
 }
 
-// A database that is available and rejects the counts must not give unlimited guesses.
+// A database that rejects the counts must not allow unlimited attempts.
 func TestCanCount_FailsWhileCountsAreRejected(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
@@ -135,7 +135,7 @@ func TestCanCount_FailsWhileCountsAreRejected(t *testing.T) {
 	count(t, th, 1, 0)
 	count(t, th, 1, 0)
 	if err := th.CanCount(t.Context()); err == nil {
-		t.Error("CanCount returns nil although nothing can be written")
+		t.Error("CanCount returns nil although no count can be written")
 	}
 	if got := strings.Count(log.String(), "level=ERROR"); got != 1 {
 		t.Errorf("the log has %d errors, want one for both failures:\n%s", got, &log)

@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sweepBatch is how many rows one statement of the sweep reads.
+// sweepBatch is the maximum number of rows of one statement of the sweep.
 const sweepBatch = 1000
 
-// Sweep deletes the rows that no limit needs any more, in batches, and returns their number. It is
-// safe to call it from several instances at once.
+// Sweep deletes the rows that no limit needs, in batches, and returns their number. Instances may
+// call it concurrently.
 func (t *Throttle) Sweep(ctx context.Context) (deleted int, err error) {
 	for page := (&position{key: []byte{}}); page != nil; {
 		var n int
@@ -31,7 +31,7 @@ func (t *Throttle) Sweep(ctx context.Context) (deleted int, err error) {
 	return deleted, nil
 }
 
-// position is a place in the order of the index of uses. An empty key comes before every row.
+// position is a position in the index of uses. An empty key comes before every row.
 type position struct {
 	key []byte
 	at  time.Time
@@ -59,9 +59,9 @@ const sweepUses = `
 	FROM (VALUES (true)) AS always
 	LEFT JOIN (SELECT key, at FROM page ORDER BY key, at OFFSET @batch - 1) AS last ON true`
 
-// sweepPage deletes the expired ones of the rows behind a position, and returns the position of the
-// next page, nil after the last one. It walks along the index of the counts, because an index by
-// expiry would cost each use more than the walk does.
+// sweepPage deletes the expired rows of the page after a position, and returns the position of the
+// next page, nil after the last one. It scans the index of the counts, because an index by expiry
+// would cost more with each use than the scan.
 func (t *Throttle) sweepPage(
 	ctx context.Context, after *position,
 ) (deleted int, next *position, err error) {

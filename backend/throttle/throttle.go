@@ -1,14 +1,14 @@
 // Package throttle counts uses against the limits of limits.go. It counts in Postgres, over all
-// instances, by the database's clock. Any failure is an error, never a permission.
+// instances, by the database's clock. It fails closed: any failure is an error.
 //
-// A use case reads what was counted (State), decides in Go (Budgets.Judge), and counts in the same
-// transaction in which it does what the limits allow: a batch whose first statement locks the
-// subjects (Budgets.Lock), and whose second one checks the budgets again (Full, NotFull), does its
-// work and counts it (Count). No timing gets more uses through than a limit allows.
+// A use case reads the counts (State), decides in Go (Budgets.Judge), and counts in the transaction
+// that does the allowed work: a batch whose first statement locks the subjects (Budgets.Lock), and
+// whose second one checks the budgets again (Full, NotFull), does the work and counts it (Count).
+// Concurrent requests never exceed a limit.
 //
-// Keys of uses are HMACs under the secret keys: the table holds neither addresses nor IP addresses.
+// Keys of uses are HMACs under the secret keys: the table contains neither e-mail nor IP addresses.
 // If there are several secret keys, each use is counted under each of them, and the strictest count
-// applies. A new secret key therefore resets no budget, and an old one can be withdrawn a day later
+// applies. A new secret key therefore resets no budget, and an old one can be removed a day later
 // without resetting a budget of a day or less.
 package throttle
 
@@ -33,7 +33,7 @@ type NetworkLimits struct {
 	Wrong int // wrong codes
 }
 
-// Options are the limits that an installation can set.
+// Options are the settings of limits.
 type Options struct {
 	Networks NetworkLimits
 	// Generous is for development: it multiplies all limits by 100, except that the limits by
@@ -49,13 +49,13 @@ type Throttle struct {
 	log       *slog.Logger
 	service   atomic.Pointer[serviceState]
 	unwritten serviceCounts
-	uncounted atomic.Bool   // a use could not be counted, and none was since
-	asking    chan struct{} // holds a token while this instance reads the counts of the service
+	uncounted atomic.Bool   // a use could not be counted, and none was counted since
+	reading   chan struct{} // holds a token while this instance reads the counts of the service
 }
 
 // New returns a throttle on a database at the newest schema.
 func New(db *pgxpool.Pool, keys keyring.Ring, options Options, log *slog.Logger) *Throttle {
-	t := &Throttle{db: db, options: options, log: log, asking: make(chan struct{}, 1)}
+	t := &Throttle{db: db, options: options, log: log, reading: make(chan struct{}, 1)}
 	for _, key := range keys.All() {
 		t.secrets = append(t.secrets, secretOf(key))
 	}
@@ -81,7 +81,7 @@ type Use struct {
 }
 
 // Of returns a use of the limit by a subject of one or more parts. Limits by network have
-// constructors of their own.
+// their own constructors.
 func (l Limit) Of(subject ...string) Use { return Use{limit: l, subject: subject} }
 
 // SentByNetworks returns the uses of SentByNetwork for a code that is sent on a request from these
@@ -114,7 +114,7 @@ func (t *Throttle) PasskeysByNetworks(networks []string) []Use {
 	return byNetworks(PasskeysByNetwork, t.perNetwork(passkeysPerNetwork), networks)
 }
 
-// perNetwork returns a limit by network that is no setting, 0 in development.
+// perNetwork returns a limit by network without a setting, 0 in development.
 func (t *Throttle) perNetwork(hourly int) int {
 	if t.options.Generous {
 		return 0
@@ -135,11 +135,12 @@ func byNetworks(limit Limit, hourly int, networks []string) []Use {
 	return uses
 }
 
-// key names the subject of the use in the table.
+// key returns the key of the subject in the table.
 func (u Use) key(s secret) []byte {
 	key, ok := s[u.limit.Name]
 	if !ok {
-		panic("throttle: Limits does not list " + u.limit.Name) // it would be counted under an empty key
+		// It would be counted under an empty key.
+		panic("throttle: Limits does not list " + u.limit.Name)
 	}
 	mac := hmac.New(sha256.New, key)
 	writeParts(mac, u.subject...)

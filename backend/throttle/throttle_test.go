@@ -40,8 +40,8 @@ func openWith(t testing.TB, db *pgxpool.Pool, keys string, options Options) *Thr
 	return New(db, ring, options, slog.New(slog.DiscardHandler))
 }
 
-// Statements as a use case puts them together: one that does its work if the budgets have room, one
-// that does nothing for another reason, and one that succeeds.
+// Statements of use cases: one that does its work if the budgets have room, one that does nothing
+// for another reason, and one that succeeds.
 const (
 	grant = `WITH ` + Full + `, granted AS (
 		    SELECT
@@ -75,7 +75,7 @@ func (t *Throttle) run(
 	return granted, t.db.SendBatch(ctx, &b.Batch).Close()
 }
 
-// granted tries n uses one after the other and returns how many were counted.
+// granted tries n uses sequentially and returns the number of counted uses.
 func granted(t testing.TB, th *Throttle, n int, uses ...Use) int {
 	t.Helper()
 	count := 0
@@ -91,7 +91,7 @@ func granted(t testing.TB, th *Throttle, n int, uses ...Use) int {
 	return count
 }
 
-// read reads what was counted.
+// read reads the counts.
 func read(t testing.TB, th *Throttle, b Budgets) Counts {
 	t.Helper()
 	c, err := Read(t.Context(), th.db, b)
@@ -101,7 +101,7 @@ func read(t testing.TB, th *Throttle, b Budgets) Counts {
 	return c
 }
 
-// pass makes everything that was counted d older.
+// pass makes all counted uses d older.
 func pass(t testing.TB, db *pgxpool.Pool, d time.Duration) {
 	t.Helper()
 	_, err := db.Exec(t.Context(), `
@@ -193,7 +193,7 @@ func TestJudge_StatesTheWait(t *testing.T) {
 	}
 }
 
-// Judge may get what State has read for more budgets than its own.
+// Judge accepts counts of more budgets than its own.
 func TestJudge_NamesTheFirstRefusedUse(t *testing.T) {
 	t.Parallel()
 	th := open(t, postgrestest.Pool(t, postgrestest.URL(t)), newKey+","+oldKey)
@@ -233,7 +233,7 @@ func TestCount_CountsAllUsesOrNone(t *testing.T) {
 	wantCount(t, "rows", rowsOfUses(t, db), 15)
 }
 
-// A statement that did nothing, e.g. because the challenge was gone, counts nothing.
+// A statement that did nothing, e.g. because the challenge was deleted, counts nothing.
 func TestCount_NeedsAGrantedRow(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
@@ -272,7 +272,7 @@ func TestForget_DeletesAllUsesAfterASuccess(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, newKey+","+oldKey)
-	ada, inARow := WrongByAddress.Of("ada@sana.example"), WrongInARow.Of("ada@sana.example")
+	ada, inARow := WrongByAddress.Of("ada@sana.example"), ConsecutiveWrong.Of("ada@sana.example")
 	grace := WrongByAddress.Of("grace@sana.example")
 	granted(t, th, 9, ada, inARow)
 	granted(t, th, 9, grace)
@@ -369,7 +369,7 @@ func TestOptions_GenerousLimitsAreAHundredTimesAsWide(t *testing.T) {
 	}
 }
 
-// A-41: without the database nothing is allowed.
+// A-41: without the database every use is refused.
 func TestThrottle_FailsClosedWithoutDatabase(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
