@@ -15,8 +15,10 @@ groups:
   ops: [ada@example.org, Lin@example.org]
 apps:
   wiki:    {name: Wiki, hosts: [wiki.example.org], allow: [group:staff]}
-  grafana: {name: Grafana, hosts: [grafana.example.net, "*.preview.example.net"], allow: [group:ops], fresh: 12h, access_keys: true}
-  trial:   {name: Trial, hosts: [bücher.example.com], allow: [guest@other.example], until: 2027-01-31}
+  grafana: {name: Grafana, hosts: [grafana.example.net, "*.preview.example.net"],
+    allow: [group:ops], fresh: 12h, access_keys: true}
+  trial:   {name: Trial, hosts: [bücher.example.com], allow: [guest@other.example],
+    until: 2027-01-31}
   open:    {name: Open, hosts: [open.example.org], allow: [group:everyone]}
 `
 
@@ -179,7 +181,8 @@ func TestParse_RefusesMalformedFiles(t *testing.T) {
 
 func TestParse_PortsAndShortNamesAreForDevelopment(t *testing.T) {
 	t.Parallel()
-	const text = `apps: {a: {name: A, hosts: ["wiki.localhost:8080", "*.b.localhost:8080", lone], allow: ["@example.org"]}}`
+	const text = `apps: {a: {name: A, allow: ["@example.org"],
+  hosts: ["wiki.localhost:8080", "*.b.localhost:8080", lone]}}`
 	if _, err := Parse([]byte(text), production); err == nil {
 		t.Error("accepted in production")
 	}
@@ -204,7 +207,8 @@ func TestParse_AcceptsAnEmptyListOfApps(t *testing.T) {
 // A time in the future voids nothing: a new cookie would be void again.
 func TestApp_SinceVoidsOlderCookiesFromThatTime(t *testing.T) {
 	t.Parallel()
-	const file = `apps: {a: {name: A, hosts: [a.example.org], allow: [group:everyone], since: 2027-01-31}}`
+	const file = `apps: {a: {name: A, hosts: [a.example.org], allow: [group:everyone],
+  since: 2027-01-31}}`
 	app, _ := mustParse(t, file, production).Find("a")
 	since := time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct {

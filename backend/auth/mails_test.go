@@ -19,10 +19,10 @@ func addForeign(t *testing.T, s *Service, queued time.Duration) challenge.Challe
 	id := challenge.NewID()
 	_, err := s.DB.Exec(t.Context(), `
 		INSERT INTO challenges (
-		    id, browser, email, purpose, key_id, code_kind, code_length, verifier, language, platform,
-		    sent_at, resend_at, expires_at)
-		VALUES ($1, 'browser', 'ada@sana.example', 'sign_in', 'gone', 'digits', 6, 'verifier', 'en', '',
-		        now() - $2::interval, now(), now() + interval '10 minutes')`, id, queued)
+		    id, browser, email, purpose, key_id, code_kind, code_length, verifier, language,
+		    platform, sent_at, resend_at, expires_at)
+		VALUES ($1, 'browser', 'ada@sana.example', 'sign_in', 'gone', 'digits', 6, 'verifier', 'en',
+		        '', now() - $2::interval, now(), now() + interval '10 minutes')`, id, queued)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,8 +32,10 @@ func TestStatements_FindChallengesByIDOrBrowser(t *testing.T) {
 				t.Errorf("%s, %s: the plan reads no challenge:\n%s", name, when, plan)
 			}
 			for _, scan := range scans {
-				if !strings.Contains(scan, "Cond: (id = ") && !strings.Contains(scan, "Cond: (browser = ") {
-					t.Errorf("%s, %s: the plan finds challenges by another column:\n%s", name, when, plan)
+				if !strings.Contains(scan, "Cond: (id = ") &&
+					!strings.Contains(scan, "Cond: (browser = ") {
+					t.Errorf("%s, %s: the plan finds challenges by another column:\n%s",
+						name, when, plan)
 				}
 			}
 		}

@@ -102,7 +102,10 @@ func TestSignIn_KeepsTenSessionsAndRevokesTheOldest(t *testing.T) {
 	for i, id := range ids {
 		valid := count(t, db, `SELECT count(*) FROM sessions WHERE id = $1::text::uuid`, id)
 		reason := count(t, db, `
-			SELECT count(*) FROM ended_sessions WHERE id = $1::text::uuid AND reason = 'too_many_sessions'`,
+			SELECT count(*)
+			FROM ended_sessions
+			WHERE id = $1::text::uuid
+			  AND reason = 'too_many_sessions'`,
 			id)
 		if isOldest := i < 3; (valid == 0) != isOldest || (reason == 1) != isOldest {
 			t.Errorf("session %d: %d rows and %d reasons", i, valid, reason)

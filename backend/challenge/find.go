@@ -41,11 +41,12 @@ const Fits postgres.SQL = `(browser = @browser
 	      AND (@query_email = '' OR challenges.email = @query_email)
 	      AND CASE WHEN @query_purpose <> 'sign_in'
 	               THEN purpose = @query_purpose AND session_id = nullif(@query_session, '')::uuid
-	               ELSE purpose = 'sign_in' OR purpose = 'step_up' AND (@query_revoked OR NOT EXISTS (
-	                   SELECT
-	                   FROM ended_sessions
-	                   WHERE ended_sessions.id = challenges.session_id
-	                     AND ended_sessions.reason NOT IN ('idle', 'max_age')))
+	               ELSE purpose = 'sign_in'
+	                   OR purpose = 'step_up' AND (@query_revoked OR NOT EXISTS (
+	                       SELECT
+	                       FROM ended_sessions
+	                       WHERE ended_sessions.id = challenges.session_id
+	                         AND ended_sessions.reason NOT IN ('idle', 'max_age')))
 	          END)`
 
 // Conditions on rows of challenges, by the database's clock. They are false for times that lie
@@ -113,11 +114,13 @@ type found struct {
 
 func (f found) challenge() Challenge {
 	c := Challenge{
-		ID: string(f.ID), Email: string(f.Email), Purpose: Purpose(f.Purpose), UserID: string(f.UserID),
+		ID: string(f.ID), Email: string(f.Email), Purpose: Purpose(f.Purpose),
+		UserID: string(f.UserID),
 		Format: Format{CodeKind(f.CodeKind), int(f.CodeLength)}, KeyID: string(f.KeyID),
 		Verifier: f.Verifier, Tries: int(f.Tries),
 		Language: string(f.Language), UTCOffset: int(f.UTCOffset), Platform: string(f.Platform),
-		SentAt: time.Time(f.SentAt), ResendAt: time.Time(f.ResendAt), ExpiresAt: time.Time(f.ExpiresAt),
+		SentAt: time.Time(f.SentAt), ResendAt: time.Time(f.ResendAt),
+		ExpiresAt:  time.Time(f.ExpiresAt),
 		ConsumedAt: time.Time(f.ConsumedAt),
 		Outcome:    Outcome(f.Outcome), OutcomeKeyID: string(f.OutcomeKeyID),
 		Blocked:  f.Blocked != nil && *f.Blocked,
@@ -142,7 +145,8 @@ func (f found) challenge() Challenge {
 const find = `
 	SELECT c.id, c.email, c.purpose, c.session_id, c.user_id, c.key_id, c.code_kind, c.code_length,
 	       c.verifier, c.tries, c.language, c.utc_offset, c.platform, c.arrival,
-	       c.sent_at, c.resend_at, c.expires_at, c.consumed_at, c.outcome, c.outcome_key_id, c.blocked,
+	       c.sent_at, c.resend_at, c.expires_at, c.consumed_at, c.outcome, c.outcome_key_id,
+	       c.blocked,
 	       m.number AS mails, m.state AS delivery, m.reason AS delivery_reason,
 	       ` + string(throttle.State) + `
 	FROM ` + string(throttle.StateSource) + `
@@ -222,7 +226,8 @@ func ByID(ctx context.Context, db postgres.Querier, id string) (Challenge, error
 }
 
 func query(
-	ctx context.Context, db postgres.Querier, sql string, budgets throttle.Budgets, args pgx.NamedArgs,
+	ctx context.Context, db postgres.Querier, sql string, budgets throttle.Budgets,
+	args pgx.NamedArgs,
 ) (Challenge, throttle.Counts, error) {
 	budgets.Args(args)
 	sql, values := postgres.Positional(sql, args)

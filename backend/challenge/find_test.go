@@ -64,12 +64,13 @@ func add(t *testing.T, db *pgxpool.Pool, s sample) string {
 	id := NewID()
 	_, err := db.Exec(t.Context(), `
 		INSERT INTO challenges (
-		    id, browser, email, purpose, session_id, user_id, key_id, code_kind, code_length, verifier,
-		    tries, language, platform, created_at, sent_at, resend_at, expires_at, consumed_at,
-		    outcome, outcome_key_id)
-		SELECT @id::uuid, @browser, @email, @purpose, nullif(@session, '')::uuid, nullif(@user, '')::uuid,
-		    @key,
-		       'digits', 6, 'verifier', @tries, 'en', '', now() - @created::interval, now() - @created::interval,
+		    id, browser, email, purpose, session_id, user_id, key_id, code_kind, code_length,
+		    verifier, tries, language, platform, created_at, sent_at, resend_at, expires_at,
+		    consumed_at, outcome, outcome_key_id)
+		SELECT @id::uuid, @browser, @email, @purpose, nullif(@session, '')::uuid,
+		       nullif(@user, '')::uuid, @key,
+		       'digits', 6, 'verifier', @tries, 'en', '',
+		       now() - @created::interval, now() - @created::interval,
 		       now(), now() + @expires::interval, consumed_at,
 		       CASE WHEN consumed_at IS NOT NULL THEN 'signed_in' END,
 		       CASE WHEN consumed_at IS NOT NULL THEN 'k1' END

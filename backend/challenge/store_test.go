@@ -189,7 +189,8 @@ func TestList_ShowsWhatIsStoredNewestFirst(t *testing.T) {
 	add(t, db, sample{email: grace})
 	_, err := db.Exec(t.Context(), `
 		INSERT INTO mails (ref, number, template, state, reason)
-		VALUES ($1, 1, 'sign_in_code', 'delivered', NULL), ($1, 2, 'sign_in_code', 'failed', 'blocked')`,
+		VALUES ($1, 1, 'sign_in_code', 'delivered', NULL),
+		       ($1, 2, 'sign_in_code', 'failed', 'blocked')`,
 		oldest)
 	if err != nil {
 		t.Fatal(err)

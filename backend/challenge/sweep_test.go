@@ -18,8 +18,8 @@ func addMany(t *testing.T, db *pgxpool.Pool, n int, then, consumed string) {
 		INSERT INTO challenges (
 		    id, browser, email, purpose, key_id, code_kind, code_length, language, platform,
 		    created_at, resend_at, expires_at, consumed_at, outcome, outcome_key_id)
-		SELECT gen_random_uuid(), 'browser', 'ada@sana.example', 'sign_in', 'k', 'digits', 6, 'en', '',
-		       `+then+`, now(), `+then+` + interval '10 minutes', c,
+		SELECT gen_random_uuid(), 'browser', 'ada@sana.example', 'sign_in', 'k', 'digits', 6, 'en',
+		       '', `+then+`, now(), `+then+` + interval '10 minutes', c,
 		       CASE WHEN c IS NOT NULL THEN 'signed_in' END, CASE WHEN c IS NOT NULL THEN 'k' END
 		FROM generate_series(1, $1), (SELECT (`+consumed+`)::timestamptz AS c) AS used`, n)
 	if err != nil {

@@ -25,14 +25,17 @@ type checkCommand struct {
 
 // Help returns the long text of --help.
 func (checkCommand) Help() string {
-	return `It needs no configuration. Each check is a line: ok, warn or FAIL, the result, and what to do. The exit code is 1 if a check failed, else 0.
-
-Without --to, a code is requested for an address in the domain check.invalid, which never receives mail: the mail provider gets one mail that it cannot deliver. ` +
-		`The pending sign-in is cancelled at the end. One network can request 60 codes an hour, and each check requests one: ` +
-		`in cron, leave ten minutes or more between two checks.
-
-At the address of an app it attacks the proxy in front: it sends requests without a session, with other spellings of paths and hosts, and with headers that impersonate the proxy or a user. ` +
-		`Without --to no code is requested. With it, the check signs in, opens the app, and searches its front page for identities that only a client has sent.`
+	return "It needs no configuration. Each check is a line: ok, warn or FAIL, the result, and " +
+		"what to do. The exit code is 1 if a check failed, else 0.\n\n" +
+		"Without --to, a code is requested for an address in the domain check.invalid, which " +
+		"never receives mail: the mail provider gets one mail that it cannot deliver. The " +
+		"pending sign-in is cancelled at the end. One network can request 60 codes an hour, " +
+		"and each check requests one: in cron, leave ten minutes or more between two checks.\n\n" +
+		"At the address of an app it attacks the proxy in front: it sends requests without a " +
+		"session, with other spellings of paths and hosts, and with headers that impersonate " +
+		"the proxy or a user. Without --to no code is requested. With it, the check signs in, " +
+		"opens the app, and searches its front page for identities that only a client has " +
+		"sent."
 }
 
 // Validate allows a URL of a scheme and a host only.

@@ -26,10 +26,12 @@ type doctorCommand struct {
 
 // Help returns the long text of --help.
 func (doctorCommand) Help() string {
-	return `It needs the configuration of sana serve, and checks the database, the keys, the mail provider, PUBLIC_URL and the proxies in front. ` +
-		`Each check is a line: ok, warn or FAIL, the result, and what to do. The exit code is 1 if a check failed, else 0. It changes nothing, and sends no mail except with --roundtrip.
-
-Run it where sana serve runs, with the same variables. sana check examines the deployment from outside and needs none.`
+	return "It needs the configuration of sana serve, and checks the database, the keys, the " +
+		"mail provider, PUBLIC_URL and the proxies in front. Each check is a line: ok, warn " +
+		"or FAIL, the result, and what to do. The exit code is 1 if a check failed, else 0. " +
+		"It changes nothing, and sends no mail except with --roundtrip.\n\n" +
+		"Run it where sana serve runs, with the same variables. sana check examines the " +
+		"deployment from outside and needs none."
 }
 
 // Run runs all checks, or with --probe one request.

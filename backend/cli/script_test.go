@@ -84,7 +84,8 @@ func unreleasedDatabase(ts *testscript.TestScript, _ bool, _ []string) {
 			is_applied boolean   NOT NULL,
 			tstamp     timestamp NOT NULL DEFAULT now()
 		);
-		INSERT INTO goose_db_version (version_id, is_applied) VALUES (0, true), (1, true), (8, true);
+		INSERT INTO goose_db_version (version_id, is_applied)
+		VALUES (0, true), (1, true), (8, true);
 		CREATE TABLE challenges (id uuid PRIMARY KEY, email text NOT NULL);
 		CREATE TABLE throttle (key bytea PRIMARY KEY);
 		CREATE TABLE river_job (id bigint PRIMARY KEY)`)

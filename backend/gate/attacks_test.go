@@ -87,8 +87,8 @@ var misconfigurations = []struct {
 	{"body", "forward", func(r *http.Request) {
 		r.Method, r.Body, r.ContentLength = http.MethodPut, io.NopCloser(strings.NewReader("x")), 1
 	}},
-	{"health check", "nginx",
-		combine(without("X-Original-URL", "X-Original-Method"), set("User-Agent", "kube-probe/1.30"))},
+	{"health check", "nginx", combine(
+		without("X-Original-URL", "X-Original-Method"), set("User-Agent", "kube-probe/1.30"))},
 }
 
 func TestGate_RefusesMisconfiguredProxies(t *testing.T) {
@@ -99,7 +99,9 @@ func TestGate_RefusesMisconfiguredProxies(t *testing.T) {
 	for _, m := range misconfigurations {
 		t.Run(m.name, func(t *testing.T) {
 			for _, page := range []bool{false, true} {
-				q := gateRequest{family: m.family, app: "wiki", host: wiki, cookie: cookie, page: page}
+				q := gateRequest{
+					family: m.family, app: "wiki", host: wiki, cookie: cookie, page: page,
+				}
 				if a := i.request(t, q); a.status != http.StatusOK {
 					t.Fatalf("a valid request: %d %s", a.status, a.body)
 				}

@@ -42,9 +42,10 @@ func newFuzzed(f *testing.F) (g *Gate, cookie, refused string) {
 		SELECT encode(sha256('k'), 'hex'),
 		       convert_to(jsonb_build_object(
 		           'id', $1::text,
-		           'user', jsonb_build_object('id', gen_random_uuid(), 'email', 'ada@sana.example', 'signed_in_at', now()),
-		           'created_at', now(), 'expires_at', now() + interval '1 day', 'user_agent', '', 'platform', '', 'ip', '',
-		           'seed', $2::text)::text, 'UTF8'),
+		           'user', jsonb_build_object(
+		               'id', gen_random_uuid(), 'email', 'ada@sana.example', 'signed_in_at', now()),
+		           'created_at', now(), 'expires_at', now() + interval '1 day',
+		           'user_agent', '', 'platform', '', 'ip', '', 'seed', $2::text)::text, 'UTF8'),
 		       extract(epoch FROM now())::bigint + 86400, $1::uuid, gen_random_uuid(), 86400, 0`,
 		fuzzID, base64.StdEncoding.EncodeToString([]byte(fuzzSeed)))
 	if err != nil {

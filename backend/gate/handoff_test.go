@@ -265,7 +265,7 @@ func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
 			i.w.Exec(t, `UPDATE handoffs SET made_at = made_at - interval '61 seconds'`)
 			return s.open(finish), nil
 		},
-		"of before the clock was set back": func(s, _ *appBrowser, finish string) (page, *appBrowser) {
+		"from before the clock change": func(s, _ *appBrowser, finish string) (page, *appBrowser) {
 			i.w.Exec(t, `UPDATE handoffs SET made_at = made_at + interval '1 hour'`)
 			return s.open(finish), nil
 		},

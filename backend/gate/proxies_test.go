@@ -352,7 +352,8 @@ func TestExamples_AppsKnowTheirUser(t *testing.T) {
 				lies := combine(set("Remote-Id", "1"), set("Remote-Email", "root@sana.example"),
 					set("Remote-Name", "Root"), alias("remote_groups", "admin"))
 				if got := b.send(http.MethodGet, address, "cors", lies); got.status != 401 {
-					t.Errorf("forged headers without a session: got %d: %.200s", got.status, got.body)
+					t.Errorf("forged headers without a session: got %d: %.200s",
+						got.status, got.body)
 				}
 				b.signIn(ada)
 				var user struct {

@@ -36,8 +36,8 @@ func walkThrough(t *testing.T, b proxiedBrowser, app *upstream) {
 func (w *throughProxy) want(what string, p page, status int, text string) {
 	w.t.Helper()
 	if p.status != status || !strings.Contains(p.body, text) {
-		w.t.Errorf("%s: %d at %s, want %d with %q; the body is %.400s", what, p.status, p.url, status,
-			text, p.body)
+		w.t.Errorf("%s: %d at %s, want %d with %q; the body is %.400s",
+			what, p.status, p.url, status, text, p.body)
 	}
 }
 
@@ -84,8 +84,8 @@ func (w *throughProxy) signedIn() {
 		!strings.Contains(got.body, "Remote-Name: "+ada+"\n") {
 		w.t.Errorf("the app received forged headers: %s", got.body)
 	}
-	w.want("If-None-Match", w.send(http.MethodGet, deepLink, "cors", set("If-None-Match", "*")), 200,
-		"GET")
+	w.want("If-None-Match",
+		w.send(http.MethodGet, deepLink, "cors", set("If-None-Match", "*")), 200, "GET")
 	large := func(r *http.Request) {
 		r.Method, r.Body, r.ContentLength = http.MethodPut,
 			io.NopCloser(io.LimitReader(zeros{}, 100<<20)), 100<<20
@@ -151,7 +151,8 @@ func (w *throughProxy) attack() {
 		}
 		answer.Body.Close()
 		if w.app.requests.Load() != before {
-			w.t.Errorf("%s: a request without a session reached the app: %d", path, answer.StatusCode)
+			w.t.Errorf("%s: a request without a session reached the app: %d",
+				path, answer.StatusCode)
 		}
 	}
 }
@@ -160,11 +161,12 @@ func (w *throughProxy) attack() {
 // request can close it.
 func (w *throughProxy) signedOut(send func(string) string) {
 	w.t.Helper()
-	w.want("sign-out", w.send(http.MethodPost, "https://wiki.example.org/_sana/sign-out", "navigate"),
+	w.want("sign-out",
+		w.send(http.MethodPost, "https://wiki.example.org/_sana/sign-out", "navigate"),
 		200, "You’re signed out")
 	if got := send("after"); got != "after" {
-		w.t.Errorf("a websocket that was open at the sign-out sent %q; no check before a request can "+
-			"end it", got)
+		w.t.Errorf("a websocket that was open at the sign-out sent %q; "+
+			"no check before a request can close it", got)
 	}
 	if status, _ := w.openSocket(); status != http.StatusUnauthorized {
 		w.t.Errorf("a websocket after the sign-out: %d, want 401", status)
@@ -190,7 +192,8 @@ func (w *throughProxy) withoutDatabase() {
 	w.t.Helper()
 	w.i.w.StopDatabase(w.t)
 	harness.Eventually(w.t, "the gate answers without a database", func() error {
-		if p := w.send(http.MethodGet, deepLink, "cors"); p.status != http.StatusServiceUnavailable {
+		p := w.send(http.MethodGet, deepLink, "cors")
+		if p.status != http.StatusServiceUnavailable {
 			return fmt.Errorf("got %d: %.200s", p.status, p.body)
 		}
 		return nil

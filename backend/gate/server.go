@@ -50,7 +50,9 @@ func newServer(g *Gate) *fasthttp.Server {
 type redactingLogger struct{ log *slog.Logger }
 
 // Printf implements fasthttp.Logger.
-func (q redactingLogger) Printf(format string, _ ...any) { q.log.Debug("fasthttp", "message", format) }
+func (l redactingLogger) Printf(format string, _ ...any) {
+	l.log.Debug("fasthttp", "message", format)
+}
 
 // Serve responds to proxies on l until Shutdown. It may be called once. Connections beyond
 // maxConnections are closed: proxies reuse a few.
@@ -250,15 +252,16 @@ func sendProblem(c *fasthttp.RequestCtx, status int, d Decision) {
 	problem, _ := ProblemOf(d)
 	body, err := json.Marshal(problem)
 	if err != nil {
-		panic("gate: encode problem: " + err.Error()) // never fails: it has only strings and numbers
+		// It has only strings and numbers.
+		panic("gate: encode problem: " + err.Error())
 	}
 	c.SetStatusCode(status)
 	c.SetContentType(ProblemContentType)
 	c.SetBody(body)
 }
 
-// handleMalformed responds to a request that fasthttp could not parse. It uses no text of fasthttp's
-// errors, because they can quote the request.
+// handleMalformed responds to a request that fasthttp could not parse. It uses no text of
+// fasthttp's errors, because they can quote the request.
 func (g *Gate) handleMalformed(c *fasthttp.RequestCtx, _ error) {
 	d := Decision{Outcome: Misconfigured}
 	c.SetConnectionClose()

@@ -24,7 +24,8 @@ groups:
   staff: ["@sana.example"]
   ops: [ada@sana.example]
 apps:
-  wiki:  {name: Wiki, access_keys: true, hosts: [wiki.example.org, "*.preview.example.net"], allow: [group:staff]}
+  wiki:  {name: Wiki, access_keys: true, hosts: [wiki.example.org, "*.preview.example.net"],
+    allow: [group:staff]}
   bank:  {name: Bank, hosts: [bank.example.com], allow: [group:staff], fresh: 12h}
   vault: {name: Vault, hosts: [vault.example.org], allow: [grace@sana.example]}
   trial: {name: Trial, hosts: [trial.example.org], allow: [group:everyone], until: 2020-01-31}

@@ -105,7 +105,8 @@ func (i *Inbox) keepNew(ctx context.Context, m mail.Message) (state State, err e
 				@ref,
 				coalesce(fault, 'none'),
 				CASE fault WHEN 'fail' THEN 'failed' WHEN 'delay' THEN 'delayed' ELSE 'sent' END,
-				CASE fault WHEN 'fail' THEN NULL WHEN 'delay' THEN now() + make_interval(secs => seconds)
+				CASE fault WHEN 'fail' THEN NULL
+				    WHEN 'delay' THEN now() + make_interval(secs => seconds)
 				    ELSE now() + @travel END
 			FROM (VALUES (true)) AS mail
 			LEFT JOIN played ON true

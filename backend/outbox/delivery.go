@@ -139,7 +139,8 @@ func (d delivery) failed(ctx context.Context, usefulUntil time.Time, err error) 
 		return d.failPermanently(ctx, Refused, err)
 	}
 	if throttled, ok := errors.AsType[*mail.Throttled](err); ok {
-		return d.delayForProvider(ctx, d.brake.engage(time.Now(), throttled.After), usefulUntil, err)
+		wait := d.brake.engage(time.Now(), throttled.After)
+		return d.delayForProvider(ctx, wait, usefulUntil, err)
 	}
 	if isInterrupted(ctx) {
 		return d.interrupted(ctx)

@@ -216,7 +216,8 @@ func newDatabase(t *testing.T) (url string) {
 		BEGIN
 			INSERT INTO history (ref, state, reason, attempts, leased, done, content, wait)
 			VALUES (
-				NEW.ref, NEW.state, coalesce(NEW.reason, ''), NEW.attempts, NEW.attempts <> OLD.attempts,
+				NEW.ref, NEW.state, coalesce(NEW.reason, ''), NEW.attempts,
+				NEW.attempts <> OLD.attempts,
 				NEW.done_at IS NOT NULL, NEW.content IS NOT NULL, NEW.next_at - now());
 			RETURN NULL;
 		END $$;

@@ -45,7 +45,7 @@ const (
 	NoSuchMailbox       Reason = "no_such_mailbox" // the address does not exist
 	Blocked             Reason = "blocked"         // the provider sends nothing to this address
 	Refused             Reason = "refused"         // provider or recipient rejected this mail
-	ProviderUnavailable Reason = "provider_away"   // no response of the provider, or no mail accepted
+	ProviderUnavailable Reason = "provider_away"   // no response, or no mail accepted
 
 	noReason Reason = "-" // in an outcome: erases the previous reason
 )

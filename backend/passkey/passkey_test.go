@@ -144,7 +144,8 @@ func FuzzCeremonies_OnlyTheRightResponsePasses(f *testing.F) {
 	f.Add([]byte(assertion))
 	f.Add([]byte(virtualwebauthn.CreateAttestationResponse(rp, device, credential,
 		virtualwebauthn.AttestationOptions{Challenge: challenge})))
-	f.Add([]byte(`{"id":"AA","rawId":"AA","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":""}}`))
+	f.Add([]byte(`{"id":"AA","rawId":"AA","type":"public-key",` +
+		`"response":{"clientDataJSON":"e30","authenticatorData":""}}`))
 	stored := passkey.Passkey{ID: credential.ID, RPID: site.ID,
 		PublicKey: credential.Key.AttestationData()}
 	right, err := passkey.ParseAssertion([]byte(assertion))

@@ -83,8 +83,8 @@ func Insert(
 		WITH `+string(Spent)+`
 		INSERT INTO passkeys (
 		    id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
-		SELECT @id::bytea, @user::uuid, @rp_id, @public_key, @sign_count, @backup_eligible, @backed_up,
-		       @aaguid::uuid, @name
+		SELECT @id::bytea, @user::uuid, @rp_id, @public_key, @sign_count, @backup_eligible,
+		       @backed_up, @aaguid::uuid, @name
 		FROM spent
 		ON CONFLICT DO NOTHING
 		RETURNING created_at`, args).Scan(&p.CreatedAt)

@@ -165,7 +165,8 @@ func TestTurns_StartSkipsATakenPeriod(t *testing.T) {
 	}
 
 	// The next period comes for all other instances.
-	must(t, run(t.Context(), second.db, "UPDATE periodic SET period = period - interval '1000 hours'"))
+	must(t, run(t.Context(), second.db,
+		`UPDATE periodic SET period = period - interval '1000 hours'`))
 	third := newInstance(t, url)
 	third.Add("work", longPeriod, workTimeout, signal(again))
 	third.start(t)

@@ -69,7 +69,8 @@ func TestCache_FollowsEveryWriter(t *testing.T) {
 		"shorter idle timeout": `
 			UPDATE sessions SET last_used_at = now() - interval '1 minute', idle_seconds = 59`,
 		"end of all sessions": `
-			WITH deleted AS (DELETE FROM sessions) INSERT INTO session_revocations (k) VALUES (NULL)`,
+			WITH deleted AS (DELETE FROM sessions)
+			INSERT INTO session_revocations (k) VALUES (NULL)`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := signInCached(t, here)

@@ -40,7 +40,8 @@ func TestStatements_UseTheIndexOnEmptyAndFullTables(t *testing.T) {
 	check("empty")
 	_, err := db.Exec(t.Context(), `
 		INSERT INTO uses (key, at, ends_at)
-		SELECT sha256((n % 5000)::text::bytea), now() - n * interval '1 second', now() + interval '1 day'
+		SELECT sha256((n % 5000)::text::bytea), now() - n * interval '1 second',
+		       now() + interval '1 day'
 		FROM generate_series(1, 50000) AS n`)
 	if err != nil {
 		t.Fatal(err)

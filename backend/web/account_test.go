@@ -154,8 +154,11 @@ var accountScenarios = []scenario{
 			s.signInWith(iphone)
 			s.world.Exec(s, `TRUNCATE uses`)
 		}
-		harness.WantEqual(s, "told", s.world.Count(s, `SELECT count(*) FROM account_events
-			WHERE kind = 'session_ended' AND details = '{"ended": "Safari on iOS", "reason": "too_many_sessions"}'`), 1)
+		harness.WantEqual(s, "events", s.world.Count(s, `
+			SELECT count(*)
+			FROM account_events
+			WHERE kind = 'session_ended'
+			  AND details = '{"ended": "Safari on iOS", "reason": "too_many_sessions"}'`), 1)
 	}},
 	{"events come in pages of fifty", func(s scene) {
 		in := s.b.SignIn(s.world, ada)

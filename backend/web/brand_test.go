@@ -22,7 +22,8 @@ func TestBrand_LogoOfThePageIsServed(t *testing.T) {
 	}
 	own := brand.Default
 	own.Name, own.Logo = "Müller's Bäckerei", logo
-	page := `<html lang="en"><head><title>Sana</title></head><header><a><svg class="Frame-mark"></svg>Sana</a></header>`
+	page := `<html lang="en"><head><title>Sana</title></head>` +
+		`<header><a><svg class="Frame-mark"></svg>Sana</a></header>`
 	b := serve(t, newServerWith(t, func(o *web.Options) {
 		o.SPA = fstest.MapFS{"index.html": {Data: []byte(page)}}
 		o.Brand = own

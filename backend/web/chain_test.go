@@ -29,8 +29,9 @@ import (
 // chainRequest is a browser's request for a file; the handler does almost nothing.
 const chainRequest = "GET /favicon.svg HTTP/1.1\r\nHost: sana.example\r\nUser-Agent: " +
 	"Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0\r\n" +
-	"Accept: image/svg+xml\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\nSec-Fetch-Site: " +
-	"same-origin\r\nCookie: __Host-sana_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n\r\n"
+	"Accept: image/svg+xml\r\nAccept-Language: en\r\nAccept-Encoding: gzip, br\r\n" +
+	"Sec-Fetch-Site: same-origin\r\n" +
+	"Cookie: __Host-sana_session=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n\r\n"
 
 // startChain returns a function that sends chainRequest on one connection in memory and reads the
 // answer. The function itself allocates nothing.

@@ -49,7 +49,8 @@ func BenchmarkKnownAndUnknown(b *testing.B) {
 				    RETURNING id, email
 				)
 				INSERT INTO passkeys (
-				    id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
+				    id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
+				    aaguid, name)
 				SELECT convert_to(email || n, 'UTF8'), id, 'sana.example', 'key', 0, false, false,
 				       gen_random_uuid(), 'Passkey'
 				FROM known

@@ -88,7 +88,8 @@ var wrongHostPage = template.Must(template.New("").Parse(`<!doctype html>
 <title>This site is not set up correctly</title>
 <h1>This site is not set up correctly</h1>
 <p>It should be at <a href="{{.Home}}">{{.Home}}</a>.
-<p>If that leads here again, tell the people who run this site: the proxy in front of Sana must pass the Host header on unchanged.
+<p>If that leads here again, tell the people who run this site: the proxy in front
+of Sana must pass the Host header on unchanged.
 <p><small>misdirected_request, request {{.RequestID}}</small>
 `))
 

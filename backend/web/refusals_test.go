@@ -192,7 +192,8 @@ func TestContract_HasEveryFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	var named []fault.Code
-	for _, code := range contract.Components.Schemas["Problem"].Value.Properties["code"].Value.Enum {
+	problem := contract.Components.Schemas["Problem"].Value
+	for _, code := range problem.Properties["code"].Value.Enum {
 		named = append(named, fault.Code(code.(string)))
 	}
 	slices.Sort(named)

@@ -15,7 +15,8 @@ var tooLargePage = template.Must(template.New("").Parse(`<!doctype html>
 <meta name="viewport" content="width=device-width">
 <title>Your browser sent too much</title>
 <h1>Your browser sent too much</h1>
-{{if .Cleared}}<p>It came with more cookies than this site can take, most of them from elsewhere. We asked it to delete them.
+{{if .Cleared}}<p>It came with more cookies than this site can take, most of them from
+elsewhere. We asked it to delete them.
 <p><a href="/">Open the site again</a>. You may have to sign in again.
 <p>If you see this page a second time, delete this site’s cookies in your browser’s settings.
 {{else}}<p>The address that you opened is too long.

@@ -32,8 +32,8 @@ func (r *run) reachable(ctx context.Context) diagnose.Result {
 	if _, good := a.health(); !good {
 		result := r.unexpected(a)
 		if a.err == nil && a.problem.Code == "" {
-			result.Hint += "; if this is an app behind the gate, its proxy does not use the gate: " +
-				hintGate
+			result.Hint += "; if this is an app behind the gate, its proxy does not use the " +
+				"gate: " + hintGate
 		}
 		return result
 	}

@@ -183,7 +183,8 @@ func (d Database) pooler(ctx context.Context) diagnose.Result {
 		SELECT
 			pg_backend_pid()::bigint,
 			ARRAY(SELECT name FROM pg_settings
-				WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')
+				WHERE name IN ('statement_timeout', 'lock_timeout',
+				               'idle_in_transaction_session_timeout')
 				  AND setting = '0'
 				ORDER BY name)`).Scan(&process, &unlimited)
 	if err != nil {

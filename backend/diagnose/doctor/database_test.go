@@ -278,7 +278,10 @@ func TestDatabase_InstanceUsesTwoConnectionsBesidesItsPool(t *testing.T) {
 	harness.Eventually(t, "the instance has other connections", func() error {
 		app.Open(t).Get("/readyz").Want(http.StatusOK)
 		return harness.CountError(
-			w.Count(t,
-				`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'counted'`), 3)
+			w.Count(t, `
+				SELECT count(*)
+				FROM pg_stat_activity
+				WHERE datname = current_database()
+				  AND application_name = 'counted'`), 3)
 	})
 }

@@ -22,8 +22,8 @@ func TestPasskeys_OtherHostsAreFound(t *testing.T) {
 	want("", "warn there are no passkeys")
 	_, err := db.Exec(t.Context(), `
 		WITH owner AS (INSERT INTO users (email) VALUES ('ada@sana.example') RETURNING id)
-		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
-		    aaguid, name)
+		INSERT INTO passkeys (
+		    id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
 		SELECT '\x01', id, 'sana.example', '\x01', 0, false, false, gen_random_uuid(), 'Passkey'
 		FROM owner`)
 	if err != nil {

@@ -11,8 +11,13 @@ import (
 
 func aSite(t *testing.T) Site {
 	t.Helper()
-	set, err := apps.Parse([]byte(
-		`apps: {wiki: {name: Wiki, hosts: [wiki.example.org, "*.preview.example.net"], allow: [group:everyone]}}`), apps.Options{})
+	set, err := apps.Parse([]byte(`
+apps:
+  wiki:
+    name: Wiki
+    hosts: [wiki.example.org, "*.preview.example.net"]
+    allow: [group:everyone]
+`), apps.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,7 +143,8 @@ func parseCatalogue(folder fs.FS, file, language string) (catalogue, error) {
 		return nil, fmt.Errorf("mail: %s: %w", file, err)
 	}
 	if entries["@@locale"] != language {
-		return nil, fmt.Errorf("mail: %s: @@locale is %v, want %s", file, entries["@@locale"], language)
+		return nil, fmt.Errorf("mail: %s: @@locale is %v, want %s",
+			file, entries["@@locale"], language)
 	}
 	messages := catalogue{}
 	for name, entry := range entries {

@@ -192,7 +192,8 @@ func TestEveryMessageIsAddressedAndSaysThatNobodyWroteIt(t *testing.T) {
 func TestTheHTMLLoadsNothingAndStaysSmall(t *testing.T) {
 	t.Parallel()
 	loads := regexp.MustCompile(
-		`(?i)<(img|link|script|iframe|object|video|svg|form)\b|\bsrc(set)?\s*=|url\(|@import|@font-face|background=`)
+		`(?i)<(img|link|script|iframe|object|video|svg|form)\b|\bsrc(set)?\s*=|url\(|` +
+			`@import|@font-face|background=`)
 	address := regexp.MustCompile(`(?i)(https?:)?//[^"' <\n]+`)
 	links := map[string]string{
 		"code":               "https://sana.example/verify#c=123456",

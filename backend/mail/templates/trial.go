@@ -21,8 +21,8 @@ var testMessages = catalogue{
 	"test_subject": "Sana test mail {word}",
 	"test_what": "Mail from {site} arrives: this is the test mail {word}, sent by sana doctor " +
 		"at {when}.",
-	"test_from": "The mails with codes come from the same sender by the same way. If this one was " +
-		"in the spam folder, they will be too.",
+	"test_from": "The mails with codes come from the same sender by the same way. If this one " +
+		"was in the spam folder, they will be too.",
 	"test_why": "You are getting this message because the people who run {site} sent it to you. " +
 		"There is nothing to do.",
 }

@@ -320,7 +320,8 @@ func fillDisk(t *testing.T, s *server, w *harness.World) (makeRoom func()) {
 		dir).CombinedOutput(); err != nil {
 		t.Logf("the full disk is played by a trigger: %s", output)
 		w.Exec(t,
-			`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE '53100'; END $$`)
+			`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN RAISE SQLSTATE '53100'; END $$`)
 		for _, table := range []string{"sessions", "challenges"} {
 			w.Exec(t,
 				`CREATE TRIGGER full_disk BEFORE INSERT ON `+table+
@@ -350,7 +351,8 @@ func fillDisk(t *testing.T, s *server, w *harness.World) (makeRoom func()) {
 		FROM generate_series(1, 3)`)
 	fill(`
 		INSERT INTO challenges (
-		    id, browser, email, purpose, key_id, code_kind, code_length, language, platform, resend_at, expires_at)
+		    id, browser, email, purpose, key_id, code_kind, code_length, language, platform,
+		    resend_at, expires_at)
 		SELECT gen_random_uuid(), '', 'filler', 'sign_in', '', 'digits', 6, '', '', now(), now()
 		FROM generate_series(1, 3)`)
 	return func() {
@@ -376,8 +378,10 @@ func TestSweep_OfManySessionsBlocksNoRequest(t *testing.T) {
 		_, err := s.query(fmt.Sprintf(`
 			INSERT INTO sessions (k, v, e, id, user_id, idle_seconds, sweep_at)
 			SELECT md5(n::text) || md5('x' || n),
-			       convert_to(jsonb_build_object('id', md5(n::text), 'user', jsonb_build_object('id', gen_random_uuid()))::text, 'UTF8'),
-			       extract(epoch FROM now())::bigint - 60, md5(n::text)::uuid, gen_random_uuid(), 1800,
+			       convert_to(jsonb_build_object('id', md5(n::text),
+			           'user', jsonb_build_object('id', gen_random_uuid()))::text, 'UTF8'),
+			       extract(epoch FROM now())::bigint - 60, md5(n::text)::uuid,
+			       gen_random_uuid(), 1800,
 			       extract(epoch FROM now())::bigint - n / 100
 			FROM generate_series(%d, %d) AS n`, n+1, n+10_000))
 		s.must(err)

@@ -120,9 +120,12 @@ func columns(t *testing.T, w *harness.World) map[string]column {
 		SELECT table_name || '.' || column_name,
 		       data_type,
 		       is_nullable = 'YES',
-		       is_nullable = 'YES' OR column_default IS NOT NULL OR is_generated = 'ALWAYS' OR is_identity = 'YES'
+		       is_nullable = 'YES' OR column_default IS NOT NULL OR is_generated = 'ALWAYS'
+		           OR is_identity = 'YES'
 		FROM information_schema.columns
-		WHERE table_schema = 'public' AND table_name NOT LIKE 'goose%' AND table_name NOT LIKE 'dev\_%'`)
+		WHERE table_schema = 'public'
+		  AND table_name NOT LIKE 'goose%'
+		  AND table_name NOT LIKE 'dev\_%'`)
 	if err != nil {
 		t.Fatal(err)
 	}

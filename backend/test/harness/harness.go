@@ -244,7 +244,9 @@ func (w *World) Pass(t testing.TB, d time.Duration) {
 		DECLARE old tid;
 		BEGIN
 			FOR old IN SELECT ctid FROM service_attempts ORDER BY minute LOOP
-				UPDATE service_attempts SET minute = minute - interval '%d seconds' WHERE ctid = old;
+				UPDATE service_attempts
+				SET minute = minute - interval '%d seconds'
+				WHERE ctid = old;
 			END LOOP;
 		END $$`, int(d.Seconds())))
 }

@@ -17,7 +17,8 @@ var statement = regexp.MustCompile(
 
 // fragment matches a part of an SQL statement, as one package could export it to another.
 var fragment = regexp.MustCompile(
-	`\b(SELECT|INSERT INTO|UPDATE \w+|DELETE FROM|FROM|WHERE|RETURNING|EXISTS|IS NULL|IS NOT NULL|AND NOT|ORDER BY|CASE WHEN)\b|\bnow\(\)|::\w`)
+	`\b(SELECT|INSERT INTO|UPDATE \w+|DELETE FROM|FROM|WHERE|RETURNING|EXISTS|IS NULL|` +
+		`IS NOT NULL|AND NOT|ORDER BY|CASE WHEN)\b|\bnow\(\)|::\w`)
 
 // text returns the value of an expression of string literals, and whether it has any. Other
 // operands, such as the names of constants, are omitted.

@@ -69,8 +69,8 @@ func TestEnumeration_SignInRevealsNoPasskey(t *testing.T) {
 		           ('recovery@sana.example', 'recovery')
 		    RETURNING id, email
 		)
-		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
-		    aaguid, name)
+		INSERT INTO passkeys (
+		    id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
 		SELECT convert_to(email || n, 'UTF8'), id, 'sana.example', 'key', 0, false, false,
 		    gen_random_uuid(), 'Passkey'
 		FROM known

@@ -128,7 +128,8 @@ func TestLog_SignInFailuresHaveTheClientsAddress(t *testing.T) {
 // atTerminal matches a line in text format: time of day, level, message, and the request's
 // attributes before the instance's.
 var atTerminal = regexp.MustCompile(
-	`(?m)^\d\d:\d\d:\d\d\.\d{3} INFO  request          method=GET route=/livez status=200 duration_ms=[\d.]+ request_id=\w+ instance=\w+$`)
+	`(?m)^\d\d:\d\d:\d\d\.\d{3} INFO  request          method=GET route=/livez status=200 ` +
+		`duration_ms=[\d.]+ request_id=\w+ instance=\w+$`)
 
 func TestLog_TextFormatIsReadable(t *testing.T) {
 	t.Parallel()

@@ -22,7 +22,8 @@ func (s passkeyScene) restrict(t *testing.T) {
 func (s passkeyScene) wait(t *testing.T, d time.Duration) {
 	t.Helper()
 	s.world.Exec(t,
-		`UPDATE recoveries SET began_at = began_at - $1::interval, ends_at = ends_at - $1::interval`, d)
+		`UPDATE recoveries
+		SET began_at = began_at - $1::interval, ends_at = ends_at - $1::interval`, d)
 	s.world.Exec(t, `DELETE FROM periodic`) // all turns are due
 	s.world.Run(t)
 	harness.Eventually(t, "no instance looked for recoveries", func() error {

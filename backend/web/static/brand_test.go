@@ -10,8 +10,10 @@ import (
 )
 
 const builtPage = `<html lang="en"><head><title>Sana</title><style>a{}</style>
-<meta property="og:site_name" content="Sana" /><meta property="og:image" content="/social-card.png" />
-</head><body><header><a><svg class="Frame-mark"><circle></circle></svg>Sana</a></header></body></html>`
+<meta property="og:site_name" content="Sana" />` +
+	`<meta property="og:image" content="/social-card.png" />
+</head><body><header><a><svg class="Frame-mark"><circle></circle></svg>Sana</a></header>` +
+	`</body></html>`
 
 func TestRead_AppliesTheOperatorsBrand(t *testing.T) {
 	t.Parallel()

@@ -47,9 +47,8 @@ const IndexPath = "/index.html"
 
 // policySPA is the Content-Security-Policy of the pages.
 const policySPA = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
-	"img-src 'self' data:; " +
-	"manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src " +
-	"'none'; " +
+	"img-src 'self' data:; manifest-src 'self'; form-action 'self'; base-uri 'none'; " +
+	"frame-ancestors 'none'; object-src 'none'; " +
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
 // policyLogo prevents scripts in a logo that is opened by itself.
