@@ -180,7 +180,7 @@ func (p *parser) string(n *yaml.Node, what string) (text string, ok bool) {
 	return n.Value, true
 }
 
-// failKind says that a node has the wrong kind. Anchors and aliases are not allowed.
+// failKind reports a node of the wrong kind. Anchors and aliases are not allowed.
 func (p *parser) failKind(n *yaml.Node, what, want string) {
 	if n.Kind == yaml.AliasNode || n.Anchor != "" {
 		p.fail(n, "%s uses an anchor; write the value out", what)

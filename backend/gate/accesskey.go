@@ -53,12 +53,12 @@ func (g *Gate) DecideByKey(ctx context.Context, app *apps.App, host, key, ip str
 	if holder.App != app.ID {
 		return Decision{Outcome: AccessKeyInvalid}
 	}
-	person := &Person{
+	principal := &Principal{
 		session: session.Session{User: holder.User, ExpiresAt: holder.ExpiresAt},
 		groups:  g.Apps.Load().Groups(holder.User.Email),
 	}
 	if !app.Serves(host) || !app.Allows(holder.User.Email, time.Now()) {
-		return Decision{Outcome: NotAllowed, Person: person}
+		return Decision{Outcome: NotAllowed, Principal: principal}
 	}
-	return Decision{Outcome: Allowed, Person: person, byKey: true}
+	return Decision{Outcome: Allowed, Principal: principal, byKey: true}
 }

@@ -37,7 +37,7 @@ func basic(key string) string {
 }
 
 // requestWith sends a request with an Authorization header.
-func (i *instance) requestWith(t *testing.T, q gateRequest, authorization string) answer {
+func (i *instance) requestWith(t *testing.T, q gateRequest, authorization string) gateResponse {
 	t.Helper()
 	q.change = func(r *http.Request) { r.Header.Set("Authorization", authorization) }
 	return i.request(t, q)
@@ -85,7 +85,8 @@ func TestAccessKey_OpensOnlyItsApp(t *testing.T) {
 			isKey := strings.Contains(c.authorization, "sana_key_") || c.name == "basic"
 			switch {
 			case c.name == "the app's own, without a cookie" && family == "forward":
-				c.want = http.StatusFound // a browser is asked to sign in, as without the header
+				// As without the header, a browser is redirected to the sign-in.
+				c.want = http.StatusFound
 			case isKey && c.want == 401 && got.code(t) != "access_key_invalid":
 				t.Errorf("%s %s: code %s", family, c.name, got.code(t))
 			case isKey && got.header.Get("X-Sana-Start")+got.header.Get("Location") != "":
@@ -156,14 +157,14 @@ func (tr *keyTraffic) sendKey(ctx context.Context, i *instance, key string) {
 			"Authorization": {bearer(key)},
 		}
 		sent := time.Now().UnixNano()
-		answer, err := client.Do(request)
-		tr.answers.Add(1)
+		response, err := client.Do(request)
+		tr.responses.Add(1)
 		if err != nil {
 			continue
 		}
-		_, _ = io.Copy(io.Discard, answer.Body)
-		answer.Body.Close()
-		if answer.StatusCode == http.StatusOK {
+		_, _ = io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+		if response.StatusCode == http.StatusOK {
 			tr.newestAllowed.Store(max(sent, tr.newestAllowed.Load()))
 		} else {
 			tr.refused.Add(1)
@@ -275,16 +276,16 @@ func keyThrough(t *testing.T, b proxiedBrowser, app *upstream) {
 			t.Fatal(err)
 		}
 		request.Header.Set("Authorization", authorization)
-		answer, err := b.through.RoundTrip(request)
+		response, err := b.through.RoundTrip(request)
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer answer.Body.Close()
-		text, err := io.ReadAll(answer.Body)
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return answer.StatusCode, string(text)
+		return response.StatusCode, string(text)
 	}
 	app.requests.Store(0)
 	for _, authorization := range []string{bearer(created.Key), basic(created.Key)} {

@@ -17,7 +17,7 @@ import (
 
 // traffic repeats the requests of an app's browser.
 type traffic struct {
-	answers, refused atomic.Int64
+	responses, refused atomic.Int64
 	// sending time of the newest request with status 200, in nanoseconds
 	newestAllowed atomic.Int64
 }
@@ -31,15 +31,15 @@ func (tr *traffic) send(ctx context.Context, through http.RoundTripper, cookie s
 		}
 		request.AddCookie(&http.Cookie{Name: "__Host-sana_app", Value: cookie})
 		sent := time.Now().UnixNano()
-		answer, err := through.RoundTrip(request)
-		tr.answers.Add(1)
+		response, err := through.RoundTrip(request)
+		tr.responses.Add(1)
 		if err != nil {
 			tr.refused.Add(1)
 			continue
 		}
-		_, _ = io.Copy(io.Discard, answer.Body)
-		answer.Body.Close()
-		if answer.StatusCode == http.StatusOK {
+		_, _ = io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+		if response.StatusCode == http.StatusOK {
 			tr.newestAllowed.Store(max(sent, tr.newestAllowed.Load()))
 		} else {
 			tr.refused.Add(1)
@@ -60,10 +60,10 @@ func (tr *traffic) start(through http.RoundTripper, cookie string) (stop func())
 // await waits for n more responses.
 func (tr *traffic) await(t *testing.T, n int64) {
 	t.Helper()
-	want := tr.answers.Load() + n
+	want := tr.responses.Load() + n
 	harness.Eventually(t, "no traffic", func() error {
-		if tr.answers.Load() < want {
-			return fmt.Errorf("%d answers", tr.answers.Load())
+		if tr.responses.Load() < want {
+			return fmt.Errorf("%d responses", tr.responses.Load())
 		}
 		return nil
 	})
@@ -124,7 +124,7 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 	}
 	stop()
 	if n := rolling.refused.Load(); n != 0 {
-		t.Errorf("%d of %d requests failed during a rolling restart", n, rolling.answers.Load())
+		t.Errorf("%d of %d requests failed during a rolling restart", n, rolling.responses.Load())
 	}
 
 	// The session is revoked at one instance, under load through the other proxy. In the subtests
@@ -146,14 +146,14 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 			defer stop()
 			harness.Eventually(t, "no request is allowed", func() error {
 				if load.newestAllowed.Load() == 0 {
-					return fmt.Errorf("%d answers", load.answers.Load())
+					return fmt.Errorf("%d responses", load.responses.Load())
 				}
 				return nil
 			})
-			began, before := time.Now(), load.answers.Load()
+			began, before := time.Now(), load.responses.Load()
 			load.await(t, 500)
 			t.Logf("%.0f requests a second",
-				float64(load.answers.Load()-before)/time.Since(began).Seconds())
+				float64(load.responses.Load()-before)/time.Since(began).Seconds())
 			disturb()
 			b.Post("/api/auth/sign-out", `{}`).Want(http.StatusNoContent)
 			revoked := time.Now()

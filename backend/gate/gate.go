@@ -85,29 +85,29 @@ const (
 	Misconfigured Outcome = "gate_misconfigured" // the proxy's request is not as specified
 )
 
-// Person is a user with a valid session or access key. Only Decide and DecideByKey create one.
-type Person struct {
+// Principal is a user with a valid session or access key. Only Decide and DecideByKey create one.
+type Principal struct {
 	session session.Session
 	groups  []string
 }
 
 // User returns the user.
-func (p Person) User() session.User { return p.session.User }
+func (p Principal) User() session.User { return p.session.User }
 
 // SessionID returns the public id of the user's session, "" with an access key.
-func (p Person) SessionID() string { return p.session.ID }
+func (p Principal) SessionID() string { return p.session.ID }
 
 // Groups returns the names of the user's groups, at least one.
-func (p Person) Groups() []string { return p.groups }
+func (p Principal) Groups() []string { return p.groups }
 
 // ExpiresAt returns the absolute timeout of the session or access key.
-func (p Person) ExpiresAt() time.Time { return p.session.ExpiresAt }
+func (p Principal) ExpiresAt() time.Time { return p.session.ExpiresAt }
 
 // Decision is the result of Decide.
 type Decision struct {
 	Outcome Outcome
-	// Person is set with Allowed, NotAllowed and ReauthenticationRequired.
-	Person *Person
+	// Principal is set with Allowed, NotAllowed and ReauthenticationRequired.
+	Principal *Principal
 	// Ended is set with SignInRequired if the session was revoked or has expired and the reason is
 	// known. The cookie is not verified in this case, so Ended contains no browser.
 	Ended *session.Ended
@@ -138,14 +138,14 @@ func (g *Gate) Decide(ctx context.Context, app *apps.App, host, cookie string) D
 		return Decision{Outcome: SignInRequired}
 	}
 
-	person := &Person{session: current, groups: g.Apps.Load().Groups(current.User.Email)}
+	principal := &Principal{session: current, groups: g.Apps.Load().Groups(current.User.Email)}
 	switch {
 	case !app.Serves(host) || !app.Allows(current.User.Email, now):
-		return Decision{Outcome: NotAllowed, Person: person}
+		return Decision{Outcome: NotAllowed, Principal: principal}
 	case !app.IsFresh(current.User.SignedInAt, now):
-		return Decision{Outcome: ReauthenticationRequired, Person: person}
+		return Decision{Outcome: ReauthenticationRequired, Principal: principal}
 	default:
-		return Decision{Outcome: Allowed, Person: person}
+		return Decision{Outcome: Allowed, Principal: principal}
 	}
 }
 

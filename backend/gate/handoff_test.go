@@ -388,7 +388,7 @@ func wantCookiePage(t *testing.T, open func() *appBrowser) {
 func TestHosts_AppsServeTheirPathsOnly(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
-	request := func(host, path string) answer {
+	request := func(host, path string) gateResponse {
 		t.Helper()
 		request, err := http.NewRequest(http.MethodGet, i.URL+path, http.NoBody)
 		if err != nil {
@@ -401,7 +401,7 @@ func TestHosts_AppsServeTheirPathsOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		response.Body.Close()
-		return answer{response.StatusCode, response.Header, ""}
+		return gateResponse{response.StatusCode, response.Header, ""}
 	}
 	for _, path := range []string{"/", "/api/auth/session", "/enter", "/livez", "/_sana",
 		"/_SANA/start", "/verify"} {

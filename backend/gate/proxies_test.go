@@ -86,18 +86,18 @@ func (b proxiedBrowser) openSocket() (status int, send func(string) string) {
 	for _, cookie := range b.jar.Cookies(request.URL) {
 		request.AddCookie(cookie)
 	}
-	answer, err := b.through.RoundTrip(request)
+	response, err := b.through.RoundTrip(request)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.t.Cleanup(func() { _ = answer.Body.Close() })
-	return answer.StatusCode, func(text string) string {
+	b.t.Cleanup(func() { _ = response.Body.Close() })
+	return response.StatusCode, func(text string) string {
 		b.t.Helper()
 		got := make([]byte, len(text))
-		if _, err := io.WriteString(answer.Body.(io.Writer), text); err != nil {
+		if _, err := io.WriteString(response.Body.(io.Writer), text); err != nil {
 			b.t.Fatal(err)
 		}
-		if _, err := io.ReadFull(answer.Body, got); err != nil {
+		if _, err := io.ReadFull(response.Body, got); err != nil {
 			b.t.Fatal(err)
 		}
 		return string(got)
@@ -223,7 +223,7 @@ func TestProxies_RespondToEveryStateAsDesigned(t *testing.T) {
 }
 
 // request sends a request of a client in a state.
-func (b proxiedBrowser) request(t *testing.T, s state, cookie string, page bool) answer {
+func (b proxiedBrowser) request(t *testing.T, s state, cookie string, page bool) gateResponse {
 	t.Helper()
 	method, mode, accept := s.method, "cors", "*/*"
 	if method == "" {
@@ -390,13 +390,13 @@ func startApp(t *testing.T, command []string) string {
 	})
 	address := fmt.Sprintf("http://127.0.0.1:%d", port)
 	harness.Eventually(t, "the app does not answer", func() error {
-		answer, err := http.Get(address)
+		response, err := http.Get(address)
 		if err != nil {
 			return err
 		}
-		defer answer.Body.Close()
-		if answer.StatusCode != http.StatusForbidden {
-			return fmt.Errorf("got %d for a request without headers", answer.StatusCode)
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusForbidden {
+			return fmt.Errorf("got %d for a request without headers", response.StatusCode)
 		}
 		return nil
 	})

@@ -145,14 +145,14 @@ func (w *throughProxy) attack() {
 		request := &http.Request{Method: http.MethodGet, URL: u, Host: wiki,
 			Header: http.Header{"Sec-Fetch-Mode": {"cors"}}}
 		before := w.app.requests.Load()
-		answer, err := w.through.RoundTrip(request)
+		response, err := w.through.RoundTrip(request)
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		answer.Body.Close()
+		response.Body.Close()
 		if w.app.requests.Load() != before {
 			w.t.Errorf("%s: a request without a session reached the app: %d",
-				path, answer.StatusCode)
+				path, response.StatusCode)
 		}
 	}
 }
@@ -191,7 +191,7 @@ func (w *throughProxy) notAllowed() {
 func (w *throughProxy) withoutDatabase() {
 	w.t.Helper()
 	w.i.w.StopDatabase(w.t)
-	harness.Eventually(w.t, "the gate answers without a database", func() error {
+	harness.Eventually(w.t, "the gate responds without a database", func() error {
 		p := w.send(http.MethodGet, deepLink, "cors")
 		if p.status != http.StatusServiceUnavailable {
 			return fmt.Errorf("got %d: %.200s", p.status, p.body)

@@ -92,7 +92,7 @@ func (g *Gate) handle(c *fasthttp.RequestCtx) {
 		d = g.Decide(ctx, a.app, a.host, g.cookie(c))
 	}
 	if d.Outcome == Allowed {
-		allow(c, d.Person)
+		allow(c, d.Principal)
 	} else {
 		g.refuse(c, f, a, d)
 	}
@@ -122,7 +122,7 @@ func (g *Gate) cookie(c *fasthttp.RequestCtx) (value string) {
 
 // allow is the only function that responds with 200. It sends all identity headers, none of them
 // empty: some proxies forward the client's header if that of the gate is absent or empty.
-func allow(c *fasthttp.RequestCtx, p *Person) {
+func allow(c *fasthttp.RequestCtx, p *Principal) {
 	user := p.User()
 	name := user.Name
 	if name == "" {
@@ -208,7 +208,8 @@ func PageOf(appName, start string, d Decision) pages.Page {
 	page := pages.Page{Kind: pages.SendAgain, App: appName, Link: start}
 	switch d.Outcome {
 	case NotAllowed:
-		page.Kind, page.Email, page.Link = pages.Refused, d.Person.User().Email, "/_sana/sign-out"
+		page.Kind, page.Link = pages.Refused, "/_sana/sign-out"
+		page.Email = d.Principal.User().Email
 	case Unavailable:
 		page.Kind, page.Link = pages.Unavailable, ""
 	}

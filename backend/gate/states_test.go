@@ -100,14 +100,14 @@ type gateRequest struct {
 	change func(*http.Request)
 }
 
-// answer is a response of the gate.
-type answer struct {
+// gateResponse is a response of the gate.
+type gateResponse struct {
 	status int
 	header http.Header
 	body   string
 }
 
-func (a answer) code(t *testing.T) string {
+func (a gateResponse) code(t *testing.T) string {
 	t.Helper()
 	var problem struct{ Code string }
 	if strings.HasPrefix(a.header.Get("Content-Type"), "application/problem+json") {
@@ -123,7 +123,7 @@ var client = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-func (i *instance) request(t *testing.T, q gateRequest) answer {
+func (i *instance) request(t *testing.T, q gateRequest) gateResponse {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodGet, i.gate+"/gate/"+q.family+"/"+q.app, http.NoBody)
 	if err != nil {
@@ -161,7 +161,7 @@ func (i *instance) request(t *testing.T, q gateRequest) answer {
 	return do(t, request)
 }
 
-func do(t *testing.T, request *http.Request) answer {
+func do(t *testing.T, request *http.Request) gateResponse {
 	t.Helper()
 	response, err := client.Do(request)
 	if err != nil {
@@ -173,21 +173,21 @@ func do(t *testing.T, request *http.Request) answer {
 }
 
 // readResponse reads a response to its end.
-func readResponse(t *testing.T, response *http.Response) answer {
+func readResponse(t *testing.T, response *http.Response) gateResponse {
 	t.Helper()
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return answer{response.StatusCode, response.Header, string(body)}
+	return gateResponse{response.StatusCode, response.Header, string(body)}
 }
 
 var identity = []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups", "Remote-Id"}
 
 // checkResponse checks the promises of every response: proxies forward it to the browsers of apps,
 // and trust its identity headers.
-func checkResponse(t *testing.T, a answer) {
+func checkResponse(t *testing.T, a gateResponse) {
 	t.Helper()
 	for _, name := range []string{
 		"Set-Cookie", "Strict-Transport-Security", "Content-Security-Policy", "Etag",
@@ -387,7 +387,7 @@ func TestGate_RespondsToEveryStateAsDesigned(t *testing.T) {
 	}
 }
 
-func (s state) check(t *testing.T, family string, page bool, a answer) {
+func (s state) check(t *testing.T, family string, page bool, a gateResponse) {
 	t.Helper()
 	what := fmt.Sprintf("%s, a page is asked for: %v", family, page)
 	want, code, start := s.other, s.code, ""

@@ -106,8 +106,8 @@ func TestTakeEvent_OrderOfArrivalDoesNotMatter(t *testing.T) {
 // The provider can be faster than the instance that has sent the mail.
 func TestTakeEvent_IsNotOverwrittenByTheOutbox(t *testing.T) {
 	t.Parallel()
-	for _, answer := range []error{nil, errUnavailable, mail.Permanent(errOurs)} {
-		t.Run(fmt.Sprint(answer), func(t *testing.T) {
+	for _, result := range []error{nil, errUnavailable, mail.Permanent(errOurs)} {
+		t.Run(fmt.Sprint(result), func(t *testing.T) {
 			t.Parallel()
 			i := newInstance(t, newDatabase(t), newProvider())
 			finish := make(chan error)
@@ -117,7 +117,7 @@ func TestTakeEvent_IsNotOverwrittenByTheOutbox(t *testing.T) {
 			i.exec(t, "UPDATE mails SET content = $1", notice.Content())
 			receive(t, "the attempt", i.attempts)
 			i.take(t, event(ref, mail.Delivered, time.Now()))
-			finish <- answer
+			finish <- result
 			stop()
 			if got := i.status(t, ref); got.String() != "delivered - 1 done" || got.Content {
 				t.Errorf("got %q, content %v", got, got.Content)

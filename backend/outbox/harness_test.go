@@ -20,15 +20,15 @@ import (
 
 // provider is a mail.Sender with a list of results for the attempts.
 type provider struct {
-	answers  chan error        // of the next attempts; nil if there is none
-	attempts chan mail.Message // what it was asked to send
+	results  chan error        // of the next attempts; nil if there is none
+	attempts chan mail.Message // the mails of Send
 	hold     func(ctx context.Context) error
 }
 
-func newProvider(answers ...error) *provider {
-	p := &provider{answers: make(chan error, 100), attempts: make(chan mail.Message, 10_000)}
-	for _, answer := range answers {
-		p.answers <- answer
+func newProvider(results ...error) *provider {
+	p := &provider{results: make(chan error, 100), attempts: make(chan mail.Message, 10_000)}
+	for _, result := range results {
+		p.results <- result
 	}
 	return p
 }
@@ -40,8 +40,8 @@ func (p *provider) Send(ctx context.Context, m mail.Message) error {
 		return p.hold(ctx)
 	}
 	select {
-	case answer := <-p.answers:
-		return answer
+	case result := <-p.results:
+		return result
 	default:
 		return nil
 	}

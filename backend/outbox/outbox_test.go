@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	errUnavailable = errors.New("the provider does not answer")
+	errUnavailable = errors.New("the provider does not respond")
 	errOurs        = errors.New("ours")
 )
 
@@ -125,7 +125,7 @@ func TestOutbox_TakesOverAnExpiredLease(t *testing.T) {
 	second.await(t, second.enqueue(t, "hello"), "sent - 1 done")
 	second.wantAttempts(t, 1)
 
-	second.answers <- errUnavailable
+	second.results <- errUnavailable
 	second.makeDue(t, ref, 1)
 	second.await(t, ref, "delayed provider_away 2 waiting")
 	stalled <- nil
@@ -164,13 +164,13 @@ func TestOutbox_RetriesAnOldMailOnceAnHour(t *testing.T) {
 
 func TestOutbox_DoesNotRetryAPermanentFailure(t *testing.T) {
 	t.Parallel()
-	for reason, answer := range map[outbox.Reason]error{
+	for reason, result := range map[outbox.Reason]error{
 		outbox.Refused:       mail.Permanent(errOurs),
 		outbox.NoSuchMailbox: mail.Permanent(fmt.Errorf("550 %w", mail.ErrNoSuchMailbox)),
 	} {
 		t.Run(string(reason), func(t *testing.T) {
 			t.Parallel()
-			i := start(t, newProvider(answer))
+			i := start(t, newProvider(result))
 			i.await(t, i.enqueue(t, "hello"), "failed "+string(reason)+" 1 done")
 			if !strings.Contains(i.log.String(), "mail delivery failed permanently") {
 				t.Errorf("log:\n%s", i.log)
@@ -385,7 +385,7 @@ func TestNotice_ContentNamesTheRecipient(t *testing.T) {
 func TestNotice_ContentIsDeletedWithTheOutcome(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		answer   error
+		result   error
 		template string
 		want     string
 	}{
@@ -397,7 +397,7 @@ func TestNotice_ContentIsDeletedWithTheOutcome(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			i := newInstance(t, newDatabase(t), newProvider(test.answer))
+			i := newInstance(t, newDatabase(t), newProvider(test.result))
 			i.compose("notice", usefulFor(time.Hour))
 			i.compose("obsolete", failing(outbox.ErrObsolete))
 			ref := i.enqueue(t, test.template)

@@ -130,7 +130,7 @@ func TestOutbox_StopTakesNoLongerThanItMay(t *testing.T) {
 			t.Cleanup(func() { close(never) })
 			i.hold = func(context.Context) error { return <-never }
 		},
-		"a database that does not answer": func(t *testing.T, i *instance) {
+		"a database that does not respond": func(t *testing.T, i *instance) {
 			i.hold = func(context.Context) error {
 				tx, err := i.db.Begin(context.WithoutCancel(t.Context()))
 				if err == nil {

@@ -114,7 +114,7 @@ func TestAssertion_IsRefusedWithContradictingFlags(t *testing.T) {
 			t.Fatal(err)
 		}
 		id := passkey.EncodeID(credential.ID)
-		answer, err := passkey.ParseAssertion(
+		assertion, err := passkey.ParseAssertion(
 			fmt.Appendf(nil, `{"id":%q,"rawId":%q,"type":"public-key",
 			"response":{"clientDataJSON":%q,"authenticatorData":%q,"signature":%q}}`, id, id,
 				passkey.EncodeID(client), passkey.EncodeID(authenticatorData),
@@ -122,12 +122,12 @@ func TestAssertion_IsRefusedWithContradictingFlags(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err = answer.Verify(stored, nil, passkey.StepUp, site); (err != nil) != isForeign {
+		if _, err = assertion.Verify(stored, nil, passkey.StepUp, site); (err != nil) != isForeign {
 			t.Errorf("from a foreign frame %v: got %v", isForeign, err)
 		}
 		synced := stored
 		synced.BackupEligible = true
-		if _, err = answer.Verify(synced, nil, passkey.StepUp, site); err == nil {
+		if _, err = assertion.Verify(synced, nil, passkey.StepUp, site); err == nil {
 			t.Error("a passkey that could be synced is accepted as one that cannot be")
 		}
 	}

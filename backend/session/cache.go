@@ -18,7 +18,7 @@ import (
 // # Method
 //
 // Postgres keeps a log of revocations, written by triggers. Each instance polls it several times a
-// second (revocations.go). An answer gives the cache a lease: when the poll was sent, this instance
+// second (revocations.go). A result gives the cache a lease: when the poll was sent, this instance
 // knew every revocation that was committed by then. A cached session may be used only under a lease
 // that is younger than leaseFor.
 //

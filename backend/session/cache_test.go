@@ -184,9 +184,9 @@ func TestCache_LateResultGrantsNoLease(t *testing.T) {
 	late.Complete = true
 	here.advance(leaseFor)
 	here.listener.apply(t.Context(), late)
-	here.wantSource(t, session.Token, metrics.Store, "the answer is as old as a lease may be")
+	here.wantSource(t, session.Token, metrics.Store, "the result is as old as a lease may be")
 	here.mustPoll(t)
-	here.wantSource(t, session.Token, metrics.Cache, "a new answer")
+	here.wantSource(t, session.Token, metrics.Cache, "a new result")
 }
 
 // Interleaving 7: the transaction is not committed yet, or is rolled back.

@@ -137,7 +137,7 @@ func TestReplacedToken_IsRevokedWithItsSession(t *testing.T) {
 					`SELECT v <> '{}' FROM replaced_tokens WHERE k = $1`,
 					mustKey(first.Token).text())
 				if hasContent && name != "idle" { // that is erased by the sweep
-					t.Error("the replaced token still says whose session it was")
+					t.Error("the row of the replaced token still names the user")
 				}
 				exec(t, s.db, `UPDATE ended_sessions SET ended_at = now() - interval '8 days'`)
 				if name != "idle" {
@@ -228,7 +228,7 @@ func TestReplacedToken_ChainOfTwo(t *testing.T) {
 	})
 }
 
-// The browser presents the second token, the answer with the third one is lost.
+// The browser presents the second token, and the response with the third one is lost.
 func TestReplacedToken_PresentationInvalidatesEarlierTokens(t *testing.T) {
 	t.Parallel()
 	eachShared(t, func(t *testing.T, s sharedSubject) {

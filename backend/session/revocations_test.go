@@ -50,7 +50,7 @@ func TestRevocationLog_EntryIsReadOnce(t *testing.T) {
 	for i, want := range []int{1, 0, 0} {
 		there.mustPoll(t)
 		if got := there.listener.last; len(got.Revocations) != want || !got.Complete {
-			t.Errorf("answer %d: %d revocations, whole %v, want %d",
+			t.Errorf("result %d: %d revocations, complete %v, want %d",
 				i, len(got.Revocations), got.Complete, want)
 		}
 	}

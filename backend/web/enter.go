@@ -201,12 +201,12 @@ func (s *Server) appUser(ctx context.Context, c *fiber.Ctx, at visit) error {
 	if d.Outcome != gate.Allowed {
 		return sendGateProblem(c, d)
 	}
-	user, expires := d.Person.User(), d.Person.ExpiresAt()
+	user, expires := d.Principal.User(), d.Principal.ExpiresAt()
 	if until := at.app.Until; !until.IsZero() && until.Before(expires) {
 		expires = until
 	}
 	return sendJSON(c, contentTypeJSON, appUserAnswer{
-		ID: user.ID, Email: user.Email, Name: user.Name, Groups: d.Person.Groups(),
+		ID: user.ID, Email: user.Email, Name: user.Name, Groups: d.Principal.Groups(),
 		ExpiresAt: expires.UTC(),
 	})
 }
@@ -217,12 +217,12 @@ func (s *Server) askToSignOut(ctx context.Context, c *fiber.Ctx, at visit) error
 	switch {
 	case d.Outcome == gate.Unavailable:
 		return s.sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
-	case d.Person == nil:
+	case d.Principal == nil:
 		return s.sendGatePage(c, fiber.StatusOK,
 			gatepages.Page{Kind: gatepages.SignedOut, App: at.app.Name, Link: "/"})
 	}
 	return s.sendGatePage(c, fiber.StatusOK, gatepages.Page{
-		Kind: gatepages.SignOut, App: at.app.Name, Email: d.Person.User().Email,
+		Kind: gatepages.SignOut, App: at.app.Name, Email: d.Principal.User().Email,
 		Link: apps.ReservedPath + "sign-out",
 	})
 }
@@ -233,8 +233,9 @@ func (s *Server) signOutFromApp(ctx context.Context, c *fiber.Ctx, at visit) err
 	if d.Outcome == gate.Unavailable {
 		return s.sendGatePage(c, fiber.StatusServiceUnavailable, gate.PageOf(at.app.Name, "", d))
 	}
-	if d.Person != nil {
-		err := s.Auth.SignOutFromApp(ctx, s.visitor(c), d.Person.User().ID, d.Person.SessionID())
+	if d.Principal != nil {
+		err := s.Auth.SignOutFromApp(ctx, s.visitor(c),
+			d.Principal.User().ID, d.Principal.SessionID())
 		if err != nil {
 			return s.sendGateFault(c, at.app, err)
 		}

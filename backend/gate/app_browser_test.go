@@ -65,13 +65,14 @@ func (s *appBrowser) RoundTrip(r *http.Request) (*http.Response, error) {
 	request.Header.Set("X-Forwarded-Method", r.Method)
 	request.Method, request.Body, request.ContentLength = http.MethodGet, http.NoBody, 0
 	app, _, _ := strings.Cut(r.URL.Host, ".")
-	answer, err := s.forward(request, s.i.gate+"/gate/forward/"+app, "sana-gate")
-	if err != nil || answer.StatusCode != http.StatusOK {
-		return answer, err
+	response, err := s.forward(request, s.i.gate+"/gate/forward/"+app, "sana-gate")
+	if err != nil || response.StatusCode != http.StatusOK {
+		return response, err
 	}
-	answer.Body.Close()
-	answer.Body = io.NopCloser(strings.NewReader("page for " + answer.Header.Get("Remote-User")))
-	return answer, nil
+	response.Body.Close()
+	text := "page for " + response.Header.Get("Remote-User")
+	response.Body = io.NopCloser(strings.NewReader(text))
+	return response, nil
 }
 
 func (s *appBrowser) forward(r *http.Request, to, host string) (*http.Response, error) {
@@ -87,11 +88,11 @@ func (s *appBrowser) forward(r *http.Request, to, host string) (*http.Response, 
 	} else {
 		sent.Header.Set("X-Forwarded-Proto", "https")
 	}
-	answer, err := http.DefaultTransport.RoundTrip(sent)
-	if answer != nil {
-		answer.Request = r
+	response, err := http.DefaultTransport.RoundTrip(sent)
+	if response != nil {
+		response.Request = r
 	}
-	return answer, err
+	return response, err
 }
 
 // page is the last page of a navigation.
@@ -124,23 +125,23 @@ func (s *appBrowser) send(method, address, mode string, changes ...func(*http.Re
 	for _, change := range changes {
 		change(request)
 	}
-	answer, err := s.client.Do(request)
+	response, err := s.client.Do(request)
 	if err != nil {
 		s.t.Fatalf("%s %s: %v", method, address, err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if host := answer.Request.URL.Host; host != "sana.example" {
+	if host := response.Request.URL.Host; host != "sana.example" {
 		for _, name := range []string{"Strict-Transport-Security", "Clear-Site-Data"} {
-			if answer.Header.Get(name) != "" {
+			if response.Header.Get(name) != "" {
 				s.t.Errorf("%s has %s at an app's host", address, name)
 			}
 		}
 	}
-	return page{answer.Request.URL, answer.StatusCode, string(body), answer.Header}
+	return page{response.Request.URL, response.StatusCode, string(body), response.Header}
 }
 
 // signIn signs the browser in at Sana's own host.
