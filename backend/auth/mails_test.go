@@ -77,7 +77,7 @@ func TestNotices_EveryMailHasAWriter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Service{Parts: Parts{Mail: Mail{Templates: mails}}}
+	s := &Service{Settings: Settings{Mail: MailSettings{Templates: mails}}}
 	writers := s.noticeWriters()
 	for _, name := range mails.Names() {
 		// One template writes to the old and to the new address; mails about a challenge are no
