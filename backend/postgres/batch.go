@@ -37,18 +37,12 @@ func InBatch(ctx context.Context, pool *pgxpool.Pool, queue func(b *Batch) error
 
 // Queue adds a statement with its arguments: pgx.NamedArgs, or none.
 func (b *Batch) Queue(sql string, args ...any) *pgx.QueuedQuery {
-	if named, ok := soleNamed(args); ok {
-		sql, args = Positional(sql, named)
+	if len(args) == 1 {
+		if named, ok := args[0].(pgx.NamedArgs); ok {
+			sql, args = Positional(sql, named)
+		}
 	}
 	return b.Batch.Queue(sql, args...)
-}
-
-func soleNamed(args []any) (pgx.NamedArgs, bool) {
-	if len(args) != 1 {
-		return nil, false
-	}
-	named, ok := args[0].(pgx.NamedArgs)
-	return named, ok
 }
 
 // known caches the statements that were queued, with $1 for the first name, and the names in their

@@ -46,8 +46,6 @@ func Diagnose(err error, variable string) Diagnosis {
 // documentation, appendix A).
 func diagnoseAnswer(answer *pgconn.PgError, variable string) Diagnosis {
 	message := answer.Message + " (SQLSTATE " + answer.Code + ")"
-	parameter := Diagnosis{true, "a parameter was rejected: " + message,
-		"change or remove the parameter in " + variable}
 	switch code := answer.Code; {
 	case strings.HasPrefix(code, "28"), code == "3D000":
 		return Diagnosis{true, "the credentials were rejected: " + message,
@@ -60,7 +58,8 @@ func diagnoseAnswer(answer *pgconn.PgError, variable string) Diagnosis {
 		return Diagnosis{true, "the connection was rejected: " + message,
 			"check that " + variable + " leads to Postgres"}
 	case code == "42704", code == "22023", code == "42601", code == "0A000":
-		return parameter
+		return Diagnosis{true, "a parameter was rejected: " + message,
+			"change or remove the parameter in " + variable}
 	case code == "42501":
 		return Diagnosis{true, "the role lacks a privilege: " + message, "run: sana doctor"}
 	case strings.HasPrefix(code, "42"):

@@ -113,10 +113,7 @@ func CheckWritable(ctx context.Context, db Querier) error {
 	return Error("try whether the database takes writes", err)
 }
 
-func up(
-	ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string,
-	options ...goose.ProviderOption,
-) ([]int64, error) {
+func up(ctx context.Context, pool *pgxpool.Pool, dir fs.FS, table string) ([]int64, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300),
 		lock.WithUnlockTimeout(1, 30))
 	if err != nil {
@@ -124,9 +121,9 @@ func up(
 	}
 	db := stdlib.OpenDBFromPool(pool)
 	defer db.Close()
-	options = append(options, goose.WithSessionLocker(locker), goose.WithTableName(table),
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, dir,
+		goose.WithSessionLocker(locker), goose.WithTableName(table),
 		goose.WithDisableGlobalRegistry(true))
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, dir, options...)
 	if err != nil {
 		return nil, err
 	}

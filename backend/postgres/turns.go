@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,7 +25,7 @@ const (
 type Turns struct {
 	db    *pgxpool.Pool
 	log   *slog.Logger
-	works []work
+	works []*work
 }
 
 // work is what is done once in each period.
@@ -33,6 +34,7 @@ type work struct {
 	every   time.Duration
 	timeout time.Duration
 	do      func(context.Context) error
+	due     time.Time // the zero time: at once
 }
 
 // NewTurns returns Turns without work.
@@ -40,32 +42,26 @@ func NewTurns(db *pgxpool.Pool, log *slog.Logger) *Turns {
 	return &Turns{db: db, log: log}
 }
 
-// Add adds work, which has the same name on all instances. A period is at least a second. Add must
-// be called before Run.
+// Add adds work, which has the same name on all instances. A period is at least a second. Run needs
+// one work at least; Add must be called before it.
 //
 // A run that fails, is stopped or loses its instance is not repeated: the work is done again in its
 // next period. A run that takes longer than its period can overlap with the next one on another
 // instance.
 func (t *Turns) Add(name string, every, timeout time.Duration, do func(context.Context) error) {
-	t.works = append(t.works, work{name: name, every: every, timeout: timeout, do: do})
+	t.works = append(t.works, &work{name: name, every: every, timeout: timeout, do: do})
 }
 
 // Run does the work of this instance's turns, one after another, until ctx ends. The current period
 // counts too, if no instance has taken it. While the database is unavailable Run tries again.
 func (t *Turns) Run(ctx context.Context) {
-	due := make([]time.Time, len(t.works)) // the zero time: at once
 	failing := false
 	for {
-		next := earliest(due)
-		if next < 0 {
-			<-ctx.Done()
-			return
-		}
-		if !pause(ctx, time.Until(due[next])) {
+		w := slices.MinFunc(t.works, func(a, b *work) int { return a.due.Compare(b.due) })
+		if !pause(ctx, time.Until(w.due)) {
 			return
 		}
 
-		w := t.works[next]
 		taken, wait, err := t.take(ctx, w)
 		if err != nil {
 			t.logFailure(ctx, failing, err)
@@ -75,7 +71,7 @@ func (t *Turns) Run(ctx context.Context) {
 		}
 		failing = false
 
-		due[next] = time.Now().Add(wait + rand.N(min(turnSpread, w.every/10)))
+		w.due = time.Now().Add(wait + rand.N(min(turnSpread, w.every/10)))
 		if taken {
 			t.do(ctx, w)
 		}
@@ -92,7 +88,7 @@ func (t *Turns) logFailure(ctx context.Context, again bool, err error) {
 // take moves the work's row to the current period. It returns whether the turn is this instance's,
 // and how long it is until the next period. A row that is further ahead than one period was written
 // before the database's clock was set back.
-func (t *Turns) take(ctx context.Context, w work) (taken bool, wait time.Duration, err error) {
+func (t *Turns) take(ctx context.Context, w *work) (taken bool, wait time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, turnTimeout)
 	defer cancel()
 	err = t.db.QueryRow(ctx, `
@@ -117,7 +113,7 @@ func (t *Turns) take(ctx context.Context, w work) (taken bool, wait time.Duratio
 }
 
 // do does the work once. A panic must not end the process.
-func (t *Turns) do(ctx context.Context, w work) {
+func (t *Turns) do(ctx context.Context, w *work) {
 	working, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	defer func() {
@@ -130,17 +126,6 @@ func (t *Turns) do(ctx context.Context, w work) {
 		t.log.WarnContext(ctx, "periodic work failed: retrying in its next period",
 			"name", w.name, "error", err)
 	}
-}
-
-// earliest returns the index of the earliest time, the first one of several; -1 without a time.
-func earliest(times []time.Time) int {
-	first := -1
-	for i, at := range times {
-		if first < 0 || at.Before(times[first]) {
-			first = i
-		}
-	}
-	return first
 }
 
 // pause waits for d. It returns false if ctx has ended.

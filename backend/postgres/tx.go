@@ -40,12 +40,7 @@ func again(ctx context.Context, try func() (after []func(), err error)) error {
 			}
 			return nil
 		}
-		if attempt == txAttempts || !lostToOthers(err) {
-			return Error("transaction", err)
-		}
-		select {
-		case <-time.After(rand.N(txPause)):
-		case <-ctx.Done():
+		if attempt == txAttempts || !lostToOthers(err) || !pause(ctx, rand.N(txPause)) {
 			return Error("transaction", err)
 		}
 	}
