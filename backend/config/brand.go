@@ -15,28 +15,22 @@ func (c *Config) readBrand(f *faultList) {
 	c.Brand.HelpURL, c.Brand.PrivacyURL, c.Brand.TermsURL = c.HelpURL, c.PrivacyURL, c.TermsURL
 	c.Brand.SupportEmail = c.SupportEmail
 
-	if err := brand.CheckName(c.BrandName); err != nil {
-		f.when(true, "BRAND_NAME", "%v", err)
-	}
+	err := brand.CheckName(c.BrandName)
+	f.when(err != nil, "BRAND_NAME", "%v", err)
 	c.readAccents(f)
 	if c.BrandLogoFile != "" {
-		var err error
-		if c.Brand.Logo, err = readLogo(c.BrandLogoFile); err != nil {
-			f.when(true, "BRAND_LOGO_FILE", "%v", err)
-		}
+		c.Brand.Logo, err = readLogo(c.BrandLogoFile)
+		f.when(err != nil, "BRAND_LOGO_FILE", "%v", err)
 	}
 	for _, link := range []struct{ name, address string }{
 		{"HELP_URL", c.HelpURL}, {"PRIVACY_URL", c.PrivacyURL}, {"TERMS_URL", c.TermsURL},
 	} {
-		if err := brand.CheckLink(link.address, c.Env == Development); link.address != "" &&
-			err != nil {
-			f.when(true, link.name, "is %q; it %v", link.address, err)
-		}
+		err := brand.CheckLink(link.address, c.Env == Development)
+		f.when(link.address != "" && err != nil, link.name, "is %q; it %v", link.address, err)
 	}
 	parsed, err := mail.ParseAddress(c.SupportEmail)
-	f.when(c.SupportEmail != "" &&
-		(err != nil || parsed.Address != c.SupportEmail), "SUPPORT_EMAIL",
-		"is %q; it must be an address like support@example.org", c.SupportEmail)
+	f.when(c.SupportEmail != "" && (err != nil || parsed.Address != c.SupportEmail),
+		"SUPPORT_EMAIL", "is %q; it must be an address like support@example.org", c.SupportEmail)
 }
 
 func (c *Config) readAccents(f *faultList) {
@@ -51,9 +45,8 @@ func (c *Config) readAccents(f *faultList) {
 	}
 	if c.BrandColorDark != "" {
 		c.Brand.IsOwn = true
-		if c.Brand.Dark, err = brand.DarkAccent(c.BrandColorDark); err != nil {
-			f.when(true, "BRAND_COLOR_DARK", "is %q; it %v", c.BrandColorDark, err)
-		}
+		c.Brand.Dark, err = brand.DarkAccent(c.BrandColorDark)
+		f.when(err != nil, "BRAND_COLOR_DARK", "is %q; it %v", c.BrandColorDark, err)
 	}
 }
 

@@ -45,22 +45,19 @@ func (c *Config) readSMTPURL(f *faultList) {
 	}
 	if port := u.Port(); port != "" {
 		server.Port, err = strconv.Atoi(port)
-		f.when(err != nil || server.Port < 1 ||
-			server.Port > 65535, "SMTP_URL",
+		f.when(err != nil || server.Port < 1 || server.Port > 65535, "SMTP_URL",
 			"has a port that does not exist; the usual ones are 465 for smtps and 587 for smtp")
 	}
-	f.when(u.Scheme != "smtps" &&
-		u.Scheme != "smtp", "SMTP_URL", "must begin with smtps:// or smtp://, e.g. %s",
-		exampleSMTPURL)
+	f.when(u.Scheme != "smtps" && u.Scheme != "smtp", "SMTP_URL",
+		"must begin with smtps:// or smtp://, e.g. %s", exampleSMTPURL)
 	f.when(server.Host == "", "SMTP_URL", "names no host; it looks like %s", exampleSMTPURL)
-	f.when(server.Username != "" &&
-		password == "", "SMTP_URL", "has a user and no password; it looks like %s", exampleSMTPURL)
-	f.when(server.Username == "" &&
-		password != "", "SMTP_URL", "has a password and no user; it looks like %s", exampleSMTPURL)
+	f.when(server.Username != "" && password == "", "SMTP_URL",
+		"has a user and no password; it looks like %s", exampleSMTPURL)
+	f.when(server.Username == "" && password != "", "SMTP_URL",
+		"has a password and no user; it looks like %s", exampleSMTPURL)
 	server.Plain = u.RawQuery == plainSMTP
 	f.when(strings.Trim(u.Path, "/")+strings.TrimPrefix(u.RawQuery, plainSMTP)+u.Fragment != "",
-		"SMTP_URL",
-		"must end after host and port; it looks like %s", exampleSMTPURL)
+		"SMTP_URL", "must end after host and port; it looks like %s", exampleSMTPURL)
 	f.when(server.Plain && (server.TLS || server.Username != ""), "SMTP_URL",
 		"has ?tls=off, which is for smtp:// and a relay without user and password on a private "+
 			"network")
@@ -71,18 +68,18 @@ func (c *Config) readSMTPURL(f *faultList) {
 // that mails are sent there. With the console transport they are allowed, so that developers can
 // keep them.
 func (c *Config) checkOtherTransport(f *faultList) {
-	const unused = "is set, but MAIL_TRANSPORT is %s, which does not use it; take it away, or " +
-		"set MAIL_TRANSPORT=%s"
-	f.when(c.MailTransport == Mailgun && c.SMTPURL != "", "SMTP_URL", unused, Mailgun, SMTP)
-	f.when(c.MailTransport == SMTP &&
-		c.MailgunDomain != "", "MAILGUN_DOMAIN", unused, SMTP, Mailgun)
-	f.when(c.MailTransport == SMTP &&
-		c.MailgunAPIKey != "", "MAILGUN_API_KEY", unused, SMTP, Mailgun)
-	f.when(c.MailTransport == SMTP &&
-		c.MailgunAPIBase != defaultOf("MAILGUN_API_BASE"), "MAILGUN_API_BASE", unused, SMTP,
-		Mailgun)
-	f.when(c.MailTransport == SMTP &&
-		c.MailgunWebhookKey != "", "MAILGUN_WEBHOOK_KEY", unused, SMTP, Mailgun)
+	const unused = "is set, but MAIL_TRANSPORT is %s, which does not use it; take it away, or set " +
+		"MAIL_TRANSPORT=%s"
+	switch c.MailTransport {
+	case Mailgun:
+		f.when(c.SMTPURL != "", "SMTP_URL", unused, Mailgun, SMTP)
+	case SMTP:
+		f.when(c.MailgunDomain != "", "MAILGUN_DOMAIN", unused, SMTP, Mailgun)
+		f.when(c.MailgunAPIKey != "", "MAILGUN_API_KEY", unused, SMTP, Mailgun)
+		f.when(c.MailgunAPIBase != defaultOf("MAILGUN_API_BASE"), "MAILGUN_API_BASE",
+			unused, SMTP, Mailgun)
+		f.when(c.MailgunWebhookKey != "", "MAILGUN_WEBHOOK_KEY", unused, SMTP, Mailgun)
+	}
 }
 
 func (c *Config) checkMail(f *faultList) {
@@ -103,8 +100,8 @@ func (c *Config) checkMail(f *faultList) {
 			"is not set; MAIL_TRANSPORT=mailgun needs it")
 		f.when(c.MailgunAPIKey == "", "MAILGUN_API_KEY",
 			"is not set; MAIL_TRANSPORT=mailgun needs it")
-		f.when(c.MailgunDomain != "" &&
-			!isHostOfURL(strings.ToLower(c.MailgunDomain)), "MAILGUN_DOMAIN",
+		f.when(c.MailgunDomain != "" && !isHostOfURL(strings.ToLower(c.MailgunDomain)),
+			"MAILGUN_DOMAIN",
 			"is %q; it must be the name of a domain alone, e.g. mg.example.org", c.MailgunDomain)
 	}
 	c.readSMTPURL(f)
