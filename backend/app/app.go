@@ -7,21 +7,16 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
-	"log/slog"
 	"net/url"
 	"strings"
 	"time"
 
-	"sana/backend/account"
 	"sana/backend/auth"
 	"sana/backend/config"
-	"sana/backend/gate"
 	"sana/backend/gate/appcookie"
 	"sana/backend/observe/metrics"
-	"sana/backend/observe/tracing"
 	"sana/backend/outbox"
 	"sana/backend/postgres"
-	"sana/backend/throttle"
 	"sana/backend/web"
 	"sana/frontend"
 
@@ -37,7 +32,7 @@ type Options struct {
 
 // Start puts the program together and runs it; it reads from top to bottom as the whole program.
 // ctx bounds the start only. The caller calls Stop if Start returns no error.
-func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) {
+func Start(ctx context.Context, cfg config.Config, o Options) (_ *Program, err error) {
 	instance := strings.ToLower(rand.Text()[:8])
 	log := newLogger(cfg, o.Output).With("instance", instance)
 	publicURL, err := url.Parse(cfg.PublicURL)
@@ -63,75 +58,70 @@ func Start(ctx context.Context, cfg config.Config, o Options) (*Program, error) 
 	if err != nil {
 		return nil, err
 	}
-	started := false
-	defer closeUnless(&started, db, probe)
+	defer func() {
+		if err != nil {
+			db.Close()
+			probe.Close()
+		}
+	}()
 
 	// Mail: a sender, and the durable queue in front of it.
 	mails := developmentInbox(cfg, db)
-	sender, err := newSender(cfg, o.Output, mails)
+	sender, err := newSender(ctx, cfg, o.Output, mails)
 	if err != nil {
-		return nil, err
-	}
-	if err := checkEncryption(ctx, sender, cfg.MailFrom); err != nil {
 		return nil, err
 	}
 	box := outbox.New(db, sender,
 		outbox.Options{StopTimeout: drainTimeout, Log: log, Metrics: counts, Tracer: tracer})
 
-	// Accounts, limits, sessions, and the use cases that work with them.
-	accounts := account.New(db)
-	limits := throttle.New(db, cfg.Keys, limitOptions(cfg), log)
-	shared, sealed, err := openSessions(ctx, cfg, publicURL, db, log, counts)
-	if err != nil {
-		return nil, err
-	}
+	// The use cases, with the accounts, limits and sessions that they work with.
 	settings, err := settingsOf(cfg, publicURL)
 	if err != nil {
 		return nil, err
 	}
-	useCases := auth.New(auth.Parts{
-		DB: db, Keys: cfg.Keys, Limits: limits, Outbox: box, Accounts: accounts,
-		Shared: shared, Sealed: sealed, Metrics: counts, Apps: known,
-	}, settings)
-
-	// HTTP, and the gate.
-	behind := newGate(cfg, known, publicURL, shared, counts, tracer, log)
-	server, err := newServer(cfg, o, instance, publicURL, useCases, behind, probe,
-		developmentOf(mails, db, settings.Mail.Templates), tracer, log)
+	useCases, err := newUseCases(ctx, cfg, settings, publicURL, log,
+		auth.Parts{DB: db, Outbox: box, Metrics: counts, Apps: known})
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{
-		log: log, shared: shared, db: db, probe: probe, server: server, served: make(chan error, 2),
-		tracer:  tracer,
-		outbox:  box,
-		gate:    behind,
-		config:  cfg,
-		apps:    known,
-		metrics: newMetricsServer(cfg, counts, db, box, limits),
-		background: append(
-			backgroundOf(shared, mails, box, log),
-			background{"service counts", limits.Run},
-			background{"periodic work",
-				newTurns(db, box, accounts, limits, shared, useCases, log).Run},
-		),
-	}
-	if err := p.run(ctx, cfg); err != nil {
+
+	// HTTP, and the gate.
+	behind := newGate(cfg, useCases, publicURL, tracer, log)
+	options := webOptions(cfg, useCases, probe)
+	options.PublicURL, options.Gate = publicURL, behind
+	options.Development = developmentOf(mails, db, settings.Mail.Templates)
+	options.Version, options.Instance = o.Version, instance
+	options.Log, options.Tracer = log, tracer
+	server, err := web.New(options)
+	if err != nil {
 		return nil, err
 	}
-	started = true
+
+	p := &Program{
+		config:     cfg,
+		log:        log,
+		tracer:     tracer,
+		db:         db,
+		probe:      probe,
+		useCases:   useCases,
+		server:     server,
+		gate:       behind,
+		served:     make(chan error, 2),
+		metrics:    newMetricsServer(cfg, useCases),
+		background: backgroundOf(useCases, mails, log),
+	}
+	if err := p.run(ctx); err != nil {
+		return nil, err
+	}
 	log.Info("serving", "address", p.Addr, "metrics", p.MetricsAddr, "gate", cfg.GateAddr,
 		"public_url", cfg.PublicURL,
 		"version", o.Version, "environment", cfg.Env, "store", cfg.SessionStore)
 	return p, nil
 }
 
-func newServer(
-	cfg config.Config, o Options, instance string, publicURL *url.URL, useCases *auth.Service,
-	behind *gate.Gate, probe *pgxpool.Pool, development *web.Development, tracer *tracing.Tracer,
-	log *slog.Logger,
-) (*web.Server, error) {
-	return web.New(web.Options{
+// webOptions returns the options that follow from the configuration and the use cases.
+func webOptions(cfg config.Config, useCases *auth.Service, probe *pgxpool.Pool) web.Options {
+	return web.Options{
 		Auth:           useCases,
 		Account:        useCases.Accounts,
 		Sessions:       useCases.Store(),
@@ -143,18 +133,11 @@ func newServer(
 		Proven:           func(proof string) bool { return cfg.Keys.ValidProof(proof, time.Now()) },
 		SPA:              frontend.Files(),
 		Brand:            cfg.Brand,
-		PublicURL:        publicURL,
 		Apps:             useCases.Apps,
-		Gate:             behind,
 		AppCookies:       appcookie.New(cfg.Keys),
 		TrustedProxyHops: int(cfg.TrustedProxyHops),
 		MailEvents:       newMailEvents(cfg),
 		TakeMailEvent:    useCases.Outbox.TakeEvent,
-		Development:      development,
-		Version:          o.Version,
-		Instance:         instance,
-		Log:              log,
 		Metrics:          useCases.Metrics,
-		Tracer:           tracer,
-	})
+	}
 }

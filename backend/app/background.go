@@ -5,17 +5,11 @@ import (
 	"log/slog"
 	"time"
 
-	"sana/backend/account"
 	"sana/backend/auth"
 	"sana/backend/challenge"
 	"sana/backend/inbox"
-	"sana/backend/outbox"
 	"sana/backend/passkey"
 	"sana/backend/postgres"
-	"sana/backend/session"
-	"sana/backend/throttle"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 const (
@@ -31,26 +25,25 @@ type background struct {
 	run  func(ctx context.Context)
 }
 
-// backgroundOf returns the work of the parts that not every configuration has.
-func backgroundOf(
-	shared *session.Shared, mails *inbox.Inbox, box *outbox.Outbox, log *slog.Logger,
-) (list []background) {
-	if shared != nil {
-		list = append(list, background{"session store", shared.Run})
+// backgroundOf returns the work of all parts except the outbox, which stops before them.
+func backgroundOf(useCases *auth.Service, mails *inbox.Inbox, log *slog.Logger) []background {
+	list := []background{
+		{"service counts", useCases.Limits.Run},
+		{"periodic work", newTurns(useCases, log).Run},
+	}
+	if useCases.Shared != nil {
+		list = append(list, background{"session store", useCases.Shared.Run})
 	}
 	if mails != nil {
-		list = append(list,
-			background{"inbox", func(ctx context.Context) { mails.Run(ctx, box.TakeEvent, log) }})
+		list = append(list, background{"inbox",
+			func(ctx context.Context) { mails.Run(ctx, useCases.Outbox.TakeEvent, log) }})
 	}
 	return list
 }
 
 // newTurns returns the periodic work that one of all instances does: deleting expired rows.
-func newTurns(
-	db *pgxpool.Pool, box *outbox.Outbox, accounts *account.Service, limits *throttle.Throttle,
-	shared *session.Shared,
-	useCases *auth.Service, log *slog.Logger,
-) *postgres.Turns {
+func newTurns(useCases *auth.Service, log *slog.Logger) *postgres.Turns {
+	db, box, shared := useCases.DB, useCases.Outbox, useCases.Shared
 	turns := postgres.NewTurns(db, log)
 	sweep := func(table string, do func(context.Context) (deleted int, err error)) {
 		turns.Add("sweep "+table, sweepInterval, sweepTimeout, func(ctx context.Context) error {
@@ -64,8 +57,8 @@ func newTurns(
 	sweep("challenges", func(ctx context.Context) (int, error) { return challenge.Sweep(ctx, db) })
 	sweep("mails", box.Sweep)
 	sweep("event_tokens", box.SweepEventTokens)
-	sweep("account_events", accounts.Sweep)
-	sweep("uses", limits.Sweep)
+	sweep("account_events", useCases.Accounts.Sweep)
+	sweep("uses", useCases.Limits.Sweep)
 	sweep("handoffs", useCases.SweepHandoffs)
 	sweep("passkey_challenges",
 		func(ctx context.Context) (int, error) { return passkey.Sweep(ctx, db) })

@@ -33,7 +33,10 @@ func openDatabase(
 		db.Close()
 		return nil, nil, err
 	}
-	if err = prepareDatabase(ctx, cfg, o, db, probe, log); err != nil {
+	err = awaitDatabase(ctx, log, "DATABASE_URL", func() error {
+		return tryDatabase(ctx, cfg, o, db, probe, log)
+	})
+	if err != nil {
 		db.Close()
 		probe.Close()
 		return nil, nil, err
@@ -71,15 +74,6 @@ func Migrate(
 	return applied, err
 }
 
-// prepareDatabase migrates the database, or refuses a schema that is too old.
-func prepareDatabase(
-	ctx context.Context, cfg config.Config, o Options, db, probe *pgxpool.Pool, log *slog.Logger,
-) error {
-	return awaitDatabase(ctx, log, "DATABASE_URL", func() error {
-		return tryDatabase(ctx, cfg, o, db, probe, log)
-	})
-}
-
 // awaitDatabase calls do until it succeeds, or fails for a reason that does not pass: not while the
 // database that variable names is starting, or has all its connections taken by instances that
 // start together with this one. It waits for databaseTimeout at most.
@@ -109,8 +103,8 @@ func awaitDatabase(ctx context.Context, log *slog.Logger, variable string, do fu
 	}
 }
 
-// tryDatabase leaves both pools with a connection: the probe looks at the schema while the other
-// one connects.
+// tryDatabase migrates the database, or refuses a schema that is too old. It leaves both pools with
+// a connection: the probe looks at the schema while the other one connects.
 func tryDatabase(
 	ctx context.Context, cfg config.Config, o Options, db, probe *pgxpool.Pool, log *slog.Logger,
 ) error {

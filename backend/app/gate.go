@@ -10,12 +10,11 @@ import (
 	"strings"
 
 	"sana/backend/apps"
+	"sana/backend/auth"
 	"sana/backend/config"
 	"sana/backend/gate"
 	"sana/backend/gate/appcookie"
-	"sana/backend/observe/metrics"
 	"sana/backend/observe/tracing"
-	"sana/backend/session"
 )
 
 // newApps returns the apps of APPS_FILE, none without it.
@@ -63,26 +62,26 @@ func ReadAppsFile(path, publicURL, environment string) (*apps.Set, error) {
 
 // newGate returns nil without APPS_FILE.
 func newGate(
-	cfg config.Config, known *apps.Current, publicURL *url.URL, shared *session.Shared,
-	counts *metrics.Metrics, tracer *tracing.Tracer, log *slog.Logger,
+	cfg config.Config, useCases *auth.Service, publicURL *url.URL, tracer *tracing.Tracer,
+	log *slog.Logger,
 ) *gate.Gate {
 	if cfg.AppsFile == "" {
 		return nil
 	}
 	return gate.New(gate.Options{
-		Apps: known, Cookies: appcookie.New(cfg.Keys), Sessions: shared, PublicURL: publicURL,
-		Brand: cfg.Brand, Log: log, Metrics: counts, Tracer: tracer,
+		Apps: useCases.Apps, Cookies: appcookie.New(cfg.Keys), Sessions: useCases.Shared,
+		PublicURL: publicURL, Brand: cfg.Brand, Log: log, Metrics: useCases.Metrics, Tracer: tracer,
 	})
 }
 
 // listenGate opens the listener of GATE_ADDR, nil without a gate.
-func (p *Program) listenGate(ctx context.Context, address string) (net.Listener, error) {
+func (p *Program) listenGate(ctx context.Context) (net.Listener, error) {
 	if p.gate == nil {
 		return nil, nil
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	listener, err := listen(ctx, p.config.GateAddr, "GATE_ADDR")
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s (GATE_ADDR): %w", address, err)
+		return nil, err
 	}
 	p.GateAddr = listener.Addr().String()
 	return listener, nil
@@ -102,6 +101,6 @@ func (p *Program) ReloadApps() {
 		p.log.Error("apps file not reloaded: the previous one stays in use", "error", err)
 		return
 	}
-	p.apps.Store(set)
+	p.useCases.Apps.Store(set)
 	p.log.Info("apps file reloaded", "apps", len(set.List()))
 }

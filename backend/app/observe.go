@@ -3,20 +3,15 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 
+	"sana/backend/auth"
 	"sana/backend/config"
 	"sana/backend/observe/logging"
 	"sana/backend/observe/metrics"
 	"sana/backend/observe/tracing"
-	"sana/backend/outbox"
-	"sana/backend/throttle"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 func newLogger(cfg config.Config, output io.Writer) *slog.Logger {
@@ -40,33 +35,29 @@ func newTracer(
 }
 
 // newMetricsServer is nil without METRICS_ADDR. With each scrape it reads the gauges.
-func newMetricsServer(
-	cfg config.Config, counts *metrics.Metrics, db *pgxpool.Pool, box *outbox.Outbox,
-	limits *throttle.Throttle,
-) *http.Server {
+func newMetricsServer(cfg config.Config, useCases *auth.Service) *http.Server {
 	if cfg.MetricsAddr == "" {
 		return nil
 	}
-	counts.Watch(metrics.Watched{
-		Pool:   db.Stat,
-		Attack: limits.Attacked,
-		Mails:  box.Waiting,
-		MailAlarm: func(ctx context.Context) (bool,
-			error) {
-			return box.IsBusy(ctx, cfg.MailAlarm)
+	useCases.Metrics.Watch(metrics.Watched{
+		Pool:   useCases.DB.Stat,
+		Attack: useCases.Limits.Attacked,
+		Mails:  useCases.Outbox.Waiting,
+		MailAlarm: func(ctx context.Context) (bool, error) {
+			return useCases.Outbox.IsBusy(ctx, cfg.MailAlarm)
 		},
 	})
-	return counts.NewServer()
+	return useCases.Metrics.NewServer()
 }
 
 // serveMetrics begins to answer Prometheus, if METRICS_ADDR is set.
-func (p *Program) serveMetrics(ctx context.Context, address string) error {
+func (p *Program) serveMetrics(ctx context.Context) error {
 	if p.metrics == nil {
 		return nil
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	listener, err := listen(ctx, p.config.MetricsAddr, "METRICS_ADDR")
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s (METRICS_ADDR): %w", address, err)
+		return err
 	}
 	p.MetricsAddr = listener.Addr().String()
 	p.running.Go(func() {

@@ -10,12 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"sana/backend/apps"
+	"sana/backend/auth"
 	"sana/backend/config"
 	"sana/backend/gate"
 	"sana/backend/observe/tracing"
-	"sana/backend/outbox"
-	"sana/backend/session"
 	"sana/backend/web"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -36,18 +34,16 @@ type Program struct {
 	GateAddr    string // where it answers proxies, "" for nowhere
 
 	config     config.Config
-	apps       *apps.Current
 	log        *slog.Logger
-	outbox     *outbox.Outbox
-	shared     *session.Shared // nil if sessions are in cookies
-	background []background
+	tracer     *tracing.Tracer
 	db         *pgxpool.Pool
 	probe      *pgxpool.Pool // for health checks, which must not wait for the pool
+	useCases   *auth.Service
 	server     *web.Server
 	gate       *gate.Gate   // nil without APPS_FILE
 	served     chan error   // gets a value when a server ends: why
 	metrics    *http.Server // nil without METRICS_ADDR
-	tracer     *tracing.Tracer
+	background []background
 
 	stopSending    context.CancelFunc
 	sending        sync.WaitGroup // the outbox
@@ -56,15 +52,15 @@ type Program struct {
 }
 
 // run begins to listen and to work.
-func (p *Program) run(ctx context.Context, cfg config.Config) error {
-	listener, err := listen(ctx, cfg)
+func (p *Program) run(ctx context.Context) error {
+	listener, err := listen(ctx, p.config.ListenAddr, "LISTEN_ADDR, else PORT")
 	if err != nil {
 		return err
 	}
-	if err := p.serveMetrics(ctx, cfg.MetricsAddr); err != nil {
+	if err := p.serveMetrics(ctx); err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	gateListener, err := p.listenGate(ctx, cfg.GateAddr)
+	gateListener, err := p.listenGate(ctx)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -72,7 +68,7 @@ func (p *Program) run(ctx context.Context, cfg config.Config) error {
 	sending, stopSending := context.WithCancel(context.Background())
 	running, stopBackground := context.WithCancel(context.Background())
 	p.stopSending, p.stopBackground = stopSending, stopBackground
-	p.sending.Go(func() { runWithRestart(sending, p.log, "outbox", p.outbox.Run) })
+	p.sending.Go(func() { runWithRestart(sending, p.log, "outbox", p.useCases.Outbox.Run) })
 	for _, b := range p.background {
 		p.running.Go(func() { runWithRestart(running, p.log, b.name, b.run) })
 	}
@@ -134,29 +130,18 @@ func (p *Program) Stop() error {
 
 func (p *Program) closeDatabase() (err error) {
 	p.probe.Close()
-	if p.shared != nil {
-		err = p.shared.Close() // it closes the pool, which all parts share
+	if shared := p.useCases.Shared; shared != nil {
+		err = shared.Close() // it closes the pool, which all parts share
 	}
 	p.db.Close()
 	return err
 }
 
-// listen opens the listener of LISTEN_ADDR, or of PORT.
-func listen(ctx context.Context, cfg config.Config) (net.Listener, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.ListenAddr)
+// listen opens a listener at the address that a variable sets.
+func listen(ctx context.Context, address, variable string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil,
-			fmt.Errorf("cannot listen on %s (LISTEN_ADDR, else PORT): %w", cfg.ListenAddr, err)
+		return nil, fmt.Errorf("cannot listen on %s (%s): %w", address, variable, err)
 	}
 	return listener, nil
-}
-
-// closeUnless is for the end of a start that may have failed.
-func closeUnless(started *bool, pools ...*pgxpool.Pool) {
-	if *started {
-		return
-	}
-	for _, pool := range pools {
-		pool.Close()
-	}
 }

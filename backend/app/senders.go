@@ -35,12 +35,18 @@ func developmentOf(mails *inbox.Inbox, db *pgxpool.Pool, letters *templates.Set)
 	return &web.Development{Inbox: mails, Machine: timetravel.New(db), Mails: letters}
 }
 
-func newSender(cfg config.Config, output io.Writer, mails *inbox.Inbox) (mail.Sender, error) {
+func newSender(
+	ctx context.Context, cfg config.Config, output io.Writer, mails *inbox.Inbox,
+) (mail.Sender, error) {
 	switch cfg.MailTransport {
 	case config.Console:
 		return mail.NewConsole(output, mails.Keep), nil
 	case config.SMTP:
-		return NewSMTP(cfg.SMTPServer)
+		sender, err := NewSMTP(cfg.SMTPServer)
+		if err != nil {
+			return nil, err
+		}
+		return sender, checkEncryption(ctx, sender, cfg.MailFrom)
 	case config.Mailgun:
 		return NewMailgun(cfg)
 	}
@@ -62,18 +68,14 @@ func NewSMTP(server config.SMTPServer) (*smtp.Sender, error) {
 
 // checkEncryption asks an SMTP server, if it answers soon, whether it offers encryption. Without it
 // no mail would ever be sent, which would show only when codes expire.
-func checkEncryption(ctx context.Context, sender mail.Sender, from string) error {
-	server, isSMTP := sender.(*smtp.Sender)
-	if !isSMTP {
-		return nil
-	}
+func checkEncryption(ctx context.Context, server *smtp.Sender, from string) error {
 	ctx, cancel := context.WithTimeout(ctx, encryptionPatience)
 	defer cancel()
 	if err := server.LogIn(ctx, from); errors.Is(err, mail.ErrNoEncryption) {
 		return fmt.Errorf(
 			"check SMTP_URL: %w, and no mail is sent without; a relay without user and password "+
-				"on a "+
-				"private network can be named as smtp://relay:25?tls=off", mail.ErrNoEncryption)
+				"on a private network can be named as smtp://relay:25?tls=off",
+			mail.ErrNoEncryption)
 	}
 	return nil
 }

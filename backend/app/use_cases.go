@@ -46,21 +46,31 @@ func OpenUseCases(
 		return nil, nil, err
 	}
 	silent := slog.New(slog.DiscardHandler)
-	shared, sealed, err := openSessions(ctx, cfg, publicURL, db, silent, nil)
-	if err != nil {
-		return nil, nil, err
-	}
 	known, err := newApps(cfg)
 	if err != nil { // an operator who revokes a session must not have to fix a file first
 		log.Warn("apps file not read: this command treats every app as closed", "error", err)
 		known = &apps.Current{}
 	}
-	return auth.New(auth.Parts{
-		Apps: known, DB: db, Keys: cfg.Keys, Accounts: account.New(db), Shared: shared,
-		Sealed: sealed,
-		Limits: throttle.New(db, cfg.Keys, limitOptions(cfg), silent),
-		Outbox: outbox.New(db, nil, outbox.Options{Log: silent}),
-	}, auth.Settings{}), db.Close, nil
+	box := outbox.New(db, nil, outbox.Options{Log: silent})
+	useCases, err = newUseCases(ctx, cfg, auth.Settings{}, publicURL, silent,
+		auth.Parts{DB: db, Outbox: box, Apps: known})
+	return useCases, db.Close, err
+}
+
+// newUseCases returns the use cases of parts, to which it adds the accounts, limits and sessions.
+func newUseCases(
+	ctx context.Context, cfg config.Config, settings auth.Settings, publicURL *url.URL,
+	log *slog.Logger, parts auth.Parts,
+) (_ *auth.Service, err error) {
+	parts.Keys = cfg.Keys
+	parts.Accounts = account.New(parts.DB)
+	parts.Limits = throttle.New(parts.DB, cfg.Keys, limitOptions(cfg), log)
+	parts.Shared, parts.Sealed, err =
+		openSessions(ctx, cfg, publicURL, parts.DB, log, parts.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	return auth.New(parts, settings), nil
 }
 
 // settingsOf returns what the operator decides about signing in.
