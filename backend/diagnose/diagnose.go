@@ -3,6 +3,7 @@
 package diagnose
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -79,8 +80,8 @@ func Run(ctx context.Context, checks []Check, broken []string, tell func(Result)
 	for _, check := range checks {
 		result, ran := check.perform(ctx, broken)
 		result.Name = check.Name
-		result.Detail, result.Hint = Printable(result.Detail, maxText),
-			Printable(result.Hint, maxText)
+		result.Detail = Printable(result.Detail, maxText)
+		result.Hint = Printable(result.Hint, maxText)
 		if !ran || result.State == Failed || result.Stops {
 			broken = append(broken, check.Name)
 		}
@@ -105,11 +106,7 @@ func (c Check) perform(ctx context.Context, broken []string) (result Result, ran
 	if ctx.Err() != nil {
 		return Warn("not run: interrupted", ""), false
 	}
-	limit := c.Limit
-	if limit == 0 {
-		limit = UsualLimit
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Limit, UsualLimit))
 	defer cancel()
 	return c.Do(ctx), true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -33,7 +34,7 @@ const (
 )
 
 // appRun is the shared state of the checks of an app: run is for the app's host, sana for Sana's
-// own host.
+// own host, whose address the check of the pages finds out.
 type appRun struct {
 	*run
 	sana *run
@@ -61,7 +62,7 @@ func (r *appRun) checks() []diagnose.Check {
 	list := []diagnose.Check{
 		{Name: "pages", Do: r.pages},
 		{Name: "cookie", Needs: []string{"pages"}, Do: r.enterCookie},
-		{Name: "sana", Needs: []string{"pages"}, Do: r.sanaAnswers},
+		{Name: "sana", Needs: []string{"pages"}, Do: r.sana.reachable},
 		{Name: "https", Do: r.https},
 		{Name: "closed", Do: r.closed},
 		{Name: "start", Needs: []string{"closed"}, Do: r.leadsToStart},
@@ -72,24 +73,14 @@ func (r *appRun) checks() []diagnose.Check {
 		{Name: "hosts", Needs: []string{"closed"}, Do: r.hosts},
 	}
 	if r.To != "" {
-		list = append(
-			list,
-			diagnose.Check{
-				Name:  "code-request",
-				Needs: []string{"sana", "closed"},
-				Do:    r.requestCode,
-			},
-			diagnose.Check{Name: "sign-in", Needs: []string{"code-request"}, Do: r.signInAtSana},
-			diagnose.Check{Name: "handoff", Needs: []string{"sign-in"}, Do: r.handoff},
-			diagnose.Check{Name: "identity", Needs: []string{"handoff"}, Do: r.identity},
-			diagnose.Check{Name: "sign-out", Needs: []string{"handoff"}, Do: r.signOutAtApp},
-			diagnose.Check{
-				Name:   "cleanup",
-				Needs:  []string{"code-request"},
-				Always: true,
-				Do:     r.cleanUpAtSana,
-			},
-		)
+		list = append(list, []diagnose.Check{
+			{Name: "code-request", Needs: []string{"sana", "closed"}, Do: r.sana.codeRequest},
+			{Name: "sign-in", Needs: []string{"code-request"}, Do: r.sana.signIn},
+			{Name: "handoff", Needs: []string{"sign-in"}, Do: r.handoff},
+			{Name: "identity", Needs: []string{"handoff"}, Do: r.identity},
+			{Name: "sign-out", Needs: []string{"handoff"}, Do: r.signOutAtApp},
+			r.sana.cleaning(),
+		}...)
 	}
 	return bounded(list)
 }
@@ -111,7 +102,6 @@ func (r *appRun) pages(ctx context.Context) diagnose.Result {
 			hintSana)
 	}
 	r.accepted = a
-	r.sana = &run{Options: r.Options, email: r.To}
 	r.sana.URL = &url.URL{Scheme: enter.Scheme, Host: enter.Host}
 	r.sana.client = newClient(r.sana.Options)
 
@@ -129,8 +119,6 @@ func (r *appRun) pages(ctx context.Context) diagnose.Result {
 func (r *appRun) enterCookie(context.Context) diagnose.Result {
 	return r.judgeCookie(r.accepted.cookies, enterCookie)
 }
-
-func (r *appRun) sanaAnswers(ctx context.Context) diagnose.Result { return r.sana.reachable(ctx) }
 
 // closed sends requests without a session, with every method and Requests times: each proxy and
 // each instance must refuse them.
@@ -220,9 +208,7 @@ func (r *appRun) leadsToStart(ctx context.Context) diagnose.Result {
 // ask requests a page without a session, with more headers.
 func (r *appRun) ask(ctx context.Context, more map[string]string) answer {
 	header := navigation()
-	for name, value := range more {
-		header[name] = value
-	}
+	maps.Copy(header, more)
 	return r.client.with(nil).
 		send(ctx, http.MethodGet, r.client.origin+"/sana-check?a=b%2fc", "", header)
 }
@@ -355,12 +341,6 @@ func (r *appRun) wantRefused(
 	}
 	return diagnose.Fail("without a session "+what+" is let through: "+described(a), hintGate)
 }
-
-func (r *appRun) requestCode(ctx context.Context) diagnose.Result { return r.sana.codeRequest(ctx) }
-
-func (r *appRun) signInAtSana(ctx context.Context) diagnose.Result { return r.sana.signIn(ctx) }
-
-func (r *appRun) cleanUpAtSana(ctx context.Context) diagnose.Result { return r.sana.cleanup(ctx) }
 
 // handoff follows the redirects that set the app cookie, and opens the app with it.
 func (r *appRun) handoff(ctx context.Context) diagnose.Result {

@@ -53,23 +53,21 @@ func (r *run) checks() []diagnose.Check {
 		{Name: "mail", Needs: []string{"pending"}, Do: r.mail},
 	}
 	if r.To != "" {
-		list = append(list,
-			diagnose.Check{Name: "sign-in", Needs: []string{"wrong-code", "mail"}, Do: r.signIn},
-			diagnose.Check{Name: "session", Needs: []string{"sign-in"}, Do: r.sessionKept},
-			diagnose.Check{Name: "sign-out", Needs: []string{"sign-in"}, Do: r.signOut},
-			diagnose.Check{Name: "old-cookie", Needs: []string{"sign-out"}, Do: r.oldCookie},
-		)
+		list = append(list, []diagnose.Check{
+			{Name: "sign-in", Needs: []string{"wrong-code", "mail"}, Do: r.signIn},
+			{Name: "session", Needs: []string{"sign-in"}, Do: r.sessionKept},
+			{Name: "sign-out", Needs: []string{"sign-in"}, Do: r.signOut},
+			{Name: "old-cookie", Needs: []string{"sign-out"}, Do: r.oldCookie},
+		}...)
 	}
-	list = append(
-		list,
-		diagnose.Check{
-			Name:   "cleanup",
-			Needs:  []string{"code-request"},
-			Always: true,
-			Do:     r.cleanup,
-		},
-	)
-	return bounded(list)
+	return bounded(append(list, r.cleaning()))
+}
+
+// cleaning returns the check that undoes the code request, also after an interruption.
+func (r *run) cleaning() diagnose.Check {
+	return diagnose.Check{
+		Name: "cleanup", Needs: []string{"code-request"}, Always: true, Do: r.cleanup,
+	}
 }
 
 // bounded gives every check its limit, and stops the checks that depend on one that warned.
@@ -113,7 +111,7 @@ func Run(ctx context.Context, o Options, tell func(diagnose.Result)) diagnose.Re
 	}
 	checks := r.checks()
 	if r.isApp(ctx) {
-		checks = (&appRun{run: r}).checks()
+		checks = (&appRun{run: r, sana: &run{Options: o, email: o.To}}).checks()
 	}
 	return diagnose.Run(ctx, checks, nil, tell)
 }

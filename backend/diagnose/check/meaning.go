@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -104,10 +105,7 @@ func described(a answer) string {
 		return fmt.Sprintf("%d %s: %s", a.status, printable(a.problem.Code),
 			printable(a.problem.Detail))
 	}
-	kind := a.header.Get("Content-Type")
-	if kind == "" {
-		kind = "nothing"
-	}
+	kind := cmp.Or(a.header.Get("Content-Type"), "nothing")
 	return fmt.Sprintf("%d with %s", a.status, printable(kind))
 }
 

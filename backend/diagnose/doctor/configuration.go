@@ -25,13 +25,8 @@ func Configuration(faults []string, environment string) (checks []diagnose.Check
 			do = "correct " + variable
 		}
 		broken = append(broken, variable)
-		checks = append(
-			checks,
-			diagnose.Check{
-				Name: "configuration",
-				Do:   func(context.Context) diagnose.Result { return diagnose.Fail(detail, do) },
-			},
-		)
+		checks = append(checks, diagnose.Check{Name: "configuration",
+			Do: func(context.Context) diagnose.Result { return diagnose.Fail(detail, do) }})
 	}
 	return checks, broken
 }

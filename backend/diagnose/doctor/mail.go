@@ -6,6 +6,7 @@ import (
 	"fmt"
 	netmail "net/mail"
 	"net/url"
+	"slices"
 	"strings"
 
 	"sana/backend/diagnose"
@@ -31,72 +32,51 @@ type Mail struct {
 	SMTPServer string // host:port
 }
 
+// providerLimit bounds a check that needs several answers of a mail provider.
+const providerLimit = 2 * diagnose.UsualLimit
+
 // Checks returns the checks of the configured transport.
 func (m Mail) Checks() []diagnose.Check {
-	checks := []diagnose.Check{
-		{
-			Name:  "mail-sender",
-			Needs: []string{"MAIL_FROM", "PUBLIC_URL", "MAILGUN_DOMAIN"},
-			Do:    m.sender,
-		},
+	sender := diagnose.Check{
+		Name: "mail-sender", Needs: []string{"MAIL_FROM", "PUBLIC_URL", "MAILGUN_DOMAIN"}, Do: m.sender,
 	}
 	mailgun := []string{
-		"MAIL_TRANSPORT",
-		"MAILGUN_DOMAIN",
-		"MAILGUN_API_KEY",
-		"MAILGUN_API_BASE",
-		"MAIL_FROM",
+		"MAIL_TRANSPORT", "MAILGUN_DOMAIN", "MAILGUN_API_KEY", "MAILGUN_API_BASE", "MAIL_FROM",
 	}
 	switch {
 	case m.Mailgun != nil:
-		return append(
-			checks,
-			diagnose.Check{
-				Name:  "mail-provider",
-				Needs: mailgun,
-				Limit: 2 * diagnose.UsualLimit,
-				Do:    m.domain,
-			},
-			diagnose.Check{
-				Name:  "mail-events",
-				Needs: append(mailgun, "mail-provider", "PUBLIC_URL"),
-				Do:    m.webhooks,
-			},
-			diagnose.Check{
-				Name:  "suppression",
-				Needs: append(mailgun, "mail-provider"),
-				Limit: 2 * diagnose.UsualLimit,
+		asked := append(mailgun, "mail-provider")
+		return []diagnose.Check{
+			sender,
+			{Name: "mail-provider", Needs: mailgun, Limit: providerLimit, Do: m.domain},
+			{Name: "mail-events", Needs: append(asked, "PUBLIC_URL"), Do: m.webhooks},
+			{
+				Name: "suppression", Needs: asked, Limit: providerLimit,
 				Do: func(ctx context.Context) diagnose.Result {
 					return m.suppressed(ctx, bare(m.From))
 				},
 			},
-		)
+		}
 	case m.SMTP != nil:
-		return append(
-			checks,
-			diagnose.Check{
-				Name:  "mail-provider",
-				Needs: []string{"MAIL_TRANSPORT", "SMTP_URL", "MAIL_FROM"},
-				Limit: 2 * diagnose.UsualLimit,
-				Do:    m.logIn,
-			},
-		)
+		needs := []string{"MAIL_TRANSPORT", "SMTP_URL", "MAIL_FROM"}
+		return []diagnose.Check{
+			sender,
+			{Name: "mail-provider", Needs: needs, Limit: providerLimit, Do: m.logIn},
+		}
 	}
 	// If a variable is wrong, this check does not run.
-	return append(
-		checks,
-		diagnose.Check{
-			Name:  "mail-provider",
-			Needs: append(mailgun, "SMTP_URL"),
-			Do: func(context.Context) diagnose.Result {
-				if !m.Console {
-					return diagnose.Fail("there is no check for this MAIL_TRANSPORT",
-						"report this as a bug of Sana")
-				}
-				return diagnose.OK("none: mail goes to the console and is not sent")
-			},
-		},
-	)
+	return []diagnose.Check{
+		sender,
+		{Name: "mail-provider", Needs: append(mailgun, "SMTP_URL"), Do: m.unsent},
+	}
+}
+
+func (m Mail) unsent(context.Context) diagnose.Result {
+	if !m.Console {
+		return diagnose.Fail("there is no check for this MAIL_TRANSPORT",
+			"report this as a bug of Sana")
+	}
+	return diagnose.OK("none: mail goes to the console and is not sent")
 }
 
 // bare returns the address of a mailbox.
@@ -195,17 +175,21 @@ func (m Mail) refused(err error) diagnose.Result {
 			hintKey+"; with a key of the EU region set "+
 				"MAILGUN_API_BASE=https://api.eu.mailgun.net/v3")
 	case errors.Is(err, mailgun.ErrUnknownDomain):
-		return diagnose.Fail(
-			"Mailgun does not know "+m.MailgunDomain,
+		return diagnose.Fail("Mailgun does not know "+m.MailgunDomain,
 			"check MAILGUN_DOMAIN; for a domain of the EU region set "+
-				"MAILGUN_API_BASE=https://api.eu.mailgun.net/v3",
-		)
+				"MAILGUN_API_BASE=https://api.eu.mailgun.net/v3")
 	case errors.As(err, new(*mail.Throttled)):
 		return diagnose.Warn("Mailgun: rate limit reached", "run this again in a few minutes")
 	}
 	return diagnose.Fail("Mailgun: "+err.Error(),
 		"check MAILGUN_API_BASE, and that this machine may connect to it; status.mailgun.com "+
 			"lists incidents")
+}
+
+// noAccess is the result of a query that a sending key may not make.
+func noAccess() diagnose.Result {
+	return diagnose.Warn("unknown: a sending key has no access",
+		"to see it, run this once with MAILGUN_API_KEY set to a key of the account")
 }
 
 // wantedEvents are Mailgun's names of the events that the code page shows.
@@ -220,15 +204,15 @@ func (m Mail) webhooks(ctx context.Context) diagnose.Result {
 	hooks, err := m.Mailgun.Webhooks(ctx)
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
-		return diagnose.Warn("unknown: a sending key has no access",
-			"to see it, run this once with MAILGUN_API_KEY set to a key of the account")
+		return noAccess()
 	case err != nil:
 		return m.refused(err)
 	}
 	target := m.PublicURL.JoinPath("/api/webhooks/mailgun").String()
 	var missing []string
 	for _, kind := range wantedEvents {
-		if !contains(hooks[kind], target) {
+		posts := func(url string) bool { return strings.TrimSuffix(url, "/") == target }
+		if !slices.ContainsFunc(hooks[kind], posts) {
 			missing = append(missing, kind)
 		}
 	}
@@ -240,21 +224,11 @@ func (m Mail) webhooks(ctx context.Context) diagnose.Result {
 	return diagnose.OK("Mailgun posts delivery events to " + target)
 }
 
-func contains(list []string, address string) bool {
-	for _, a := range list {
-		if strings.TrimSuffix(a, "/") == address {
-			return true
-		}
-	}
-	return false
-}
-
 func (m Mail) suppressed(ctx context.Context, address string) diagnose.Result {
 	lists, err := m.Mailgun.Suppressed(ctx, address)
 	switch {
 	case errors.Is(err, mail.ErrCredentials):
-		return diagnose.Warn("unknown: a sending key has no access",
-			"to see it, run this once with MAILGUN_API_KEY set to a key of the account")
+		return noAccess()
 	case err != nil:
 		return m.refused(err)
 	case len(lists) > 0:

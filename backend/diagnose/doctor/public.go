@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -87,10 +88,7 @@ func (p Public) getFrom(
 	if err != nil {
 		return response{}, err
 	}
-	request.Header = header.Clone()
-	if request.Header == nil {
-		request.Header = http.Header{}
-	}
+	maps.Copy(request.Header, header)
 	request.Header.Set("User-Agent", "sana-doctor/"+p.Version)
 	client := &http.Client{
 		Transport: &http.Transport{
@@ -98,19 +96,17 @@ func (p Public) getFrom(
 			TLSClientConfig:   &tls.Config{RootCAs: p.Roots, MinVersion: tls.VersionTLS12},
 			DisableKeepAlives: true, // each request may reach another instance
 		},
-		CheckRedirect: func(*http.Request,
-			[]*http.Request) error {
+		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
 	}
 	isLoopback := false
-	traced := httptrace.WithClientTrace(
-		ctx,
-		&httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(got httptrace.GotConnInfo) {
 			remote, err := netip.ParseAddrPort(got.Conn.RemoteAddr().String())
 			isLoopback = err == nil && remote.Addr().Unmap().IsLoopback()
-		}},
-	)
+		},
+	})
 	answer, err := client.Do(request.WithContext(traced))
 	if err != nil {
 		if outer, is := errors.AsType[*url.Error](err); is {

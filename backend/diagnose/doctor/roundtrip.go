@@ -25,28 +25,15 @@ func (r RoundTrip) Checks() []diagnose.Check {
 	needs := []string{"mail-provider"}
 	var checks []diagnose.Check
 	if r.Mailgun != nil {
-		checks = append(
-			checks,
-			diagnose.Check{
-				Name:  "recipient",
-				Needs: needs,
-				Limit: 2 * diagnose.UsualLimit,
-				Do: func(ctx context.Context) diagnose.Result {
-					return r.suppressed(ctx, r.To)
-				},
-			},
-		)
+		checks = append(checks, diagnose.Check{
+			Name: "recipient", Needs: needs, Limit: providerLimit,
+			Do: func(ctx context.Context) diagnose.Result { return r.suppressed(ctx, r.To) },
+		})
 		needs = append(needs, "recipient")
 	}
-	return append(
-		checks,
-		diagnose.Check{
-			Name:  "roundtrip",
-			Needs: needs,
-			Limit: r.Patience + 2*diagnose.UsualLimit,
-			Do:    r.send,
-		},
-	)
+	return append(checks, diagnose.Check{
+		Name: "roundtrip", Needs: needs, Limit: r.Patience + providerLimit, Do: r.send,
+	})
 }
 
 func (r RoundTrip) send(ctx context.Context) diagnose.Result {
