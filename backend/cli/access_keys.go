@@ -32,14 +32,9 @@ type accessKeyJSON struct {
 func accessKeysJSONOf(list []session.AccessKey) []accessKeyJSON {
 	keys := []accessKeyJSON{}
 	for _, k := range list {
-		used := k.LastUsedAt
-		if used != nil {
-			at := used.UTC()
-			used = &at
-		}
 		keys = append(keys, accessKeyJSON{
-			k.ID, k.App, k.Name, k.ByOperator, k.CreatedAt.UTC(), k.ExpiresAt.UTC(), used,
-			k.LastUsedIP,
+			k.ID, k.App, k.Name, k.ByOperator, k.CreatedAt.UTC(), k.ExpiresAt.UTC(),
+			inUTC(k.LastUsedAt), k.LastUsedIP,
 		})
 	}
 	return keys

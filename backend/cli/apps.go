@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,14 +28,7 @@ type appsCheckCommand struct {
 
 // Run prints the apps, one a line: id, name, hosts.
 func (c appsCheckCommand) Run(in invocation) error {
-	settings := config.LoadGate(in.environ)
-	if c.File == "" {
-		c.File = settings.AppsFile
-	}
-	if c.File == "" {
-		return errors.New("name the apps file, or set APPS_FILE")
-	}
-	set, err := app.ReadAppsFile(c.File, settings.PublicURL, settings.Env)
+	set, err := readApps(in, c.File, "name the apps file, or set APPS_FILE")
 	if err != nil {
 		return err
 	}
@@ -62,14 +56,7 @@ var errMayNotOpen = errors.New("this user may not open the app")
 
 // Run uses the file only: it does not know whether the user is blocked or signed in.
 func (c appsExplainCommand) Run(in invocation) error {
-	settings := config.LoadGate(in.environ)
-	if c.File == "" {
-		c.File = settings.AppsFile
-	}
-	if c.File == "" {
-		return errors.New("set APPS_FILE, or use --file")
-	}
-	set, err := app.ReadAppsFile(c.File, settings.PublicURL, settings.Env)
+	set, err := readApps(in, c.File, "set APPS_FILE, or use --file")
 	if err != nil {
 		return err
 	}
@@ -117,12 +104,7 @@ func (c traefikCommand) Run(in invocation) error { return c.print(in, proxies.Tr
 
 func (c proxyFlags) print(in invocation, kind proxies.Kind) error {
 	settings := config.LoadGate(in.environ)
-	if c.File == "" {
-		c.File = settings.AppsFile
-	}
-	if c.Gate == "" {
-		c.Gate = settings.GateAddr
-	}
+	c.File, c.Gate = cmp.Or(c.File, settings.AppsFile), cmp.Or(c.Gate, settings.GateAddr)
 	if c.File == "" || c.Gate == "" {
 		return errors.New("set APPS_FILE and GATE_ADDR, or use --file and --gate")
 	}
@@ -143,6 +125,16 @@ func (c proxyFlags) print(in invocation, kind proxies.Kind) error {
 	}
 	return proxies.Write(in.stdout, kind,
 		proxies.Site{App: one, Upstream: c.Upstream, Sana: c.Sana, Gate: c.Gate})
+}
+
+// readApps reads the apps file that an argument names, else that of APPS_FILE. unnamed is the error
+// without both.
+func readApps(in invocation, file, unnamed string) (*apps.Set, error) {
+	settings := config.LoadGate(in.environ)
+	if file = cmp.Or(file, settings.AppsFile); file == "" {
+		return nil, errors.New(unnamed)
+	}
+	return app.ReadAppsFile(file, settings.PublicURL, settings.Env)
 }
 
 func findApp(set *apps.Set, id string) (*apps.App, error) {

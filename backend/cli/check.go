@@ -42,10 +42,7 @@ func (checkCommand) Help() string {
 func (c checkCommand) Validate() error {
 	u := c.URL
 	if u == nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" ||
-		u.User != nil ||
-		strings.Trim(u.Path, "/") != "" ||
-		u.RawQuery != "" ||
-		u.Fragment != "" {
+		u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return errors.New(
 			"the address must be only a scheme and a host, e.g. https://sana.example.org")
 	}

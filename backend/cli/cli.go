@@ -1,4 +1,4 @@
-// Package cli has the program's commands; serve.go assembles its parts.
+// Package cli has the program's commands.
 package cli
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"sana/backend/app"
 	"sana/backend/config"
+	"sana/backend/diagnose"
 	"sana/backend/fault"
 	"sana/backend/observe/logging"
 	"sana/backend/postgres"
@@ -114,27 +115,12 @@ func variablesInHelp() string {
 			fmt.Fprintf(&b, "\n %s", name)
 			name = ""
 		}
-		for _, line := range wrap(meaning, helpWidth-indent-nameWidth) {
+		for _, line := range diagnose.Wrap(meaning, helpWidth-indent-nameWidth) {
 			fmt.Fprintf(&b, "\n %-*s%s", nameWidth, name, line)
 			name = ""
 		}
 	}
 	return b.String()
-}
-
-// wrap breaks a text between words into lines of at most width characters; a longer word stays
-// whole.
-func wrap(text string, width int) []string {
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && len(line)+1+len(word) > width {
-			lines = append(lines, line)
-			line = ""
-		}
-		line = strings.TrimPrefix(line+" "+word, " ")
-	}
-	return append(lines, line)
 }
 
 // reloadOnHangup reads APPS_FILE again on each SIGHUP, until stop is called.

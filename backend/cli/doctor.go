@@ -78,8 +78,7 @@ func probe(ctx context.Context, address string) error {
 		return nil
 	}
 	var problem struct{ Detail string }
-	_ = json.NewDecoder(io.LimitReader(answer.Body, maxProbeAnswer)).
-		Decode(&problem)
-		// the status alone is enough
+	// Without a problem the status alone is enough.
+	_ = json.NewDecoder(io.LimitReader(answer.Body, maxProbeAnswer)).Decode(&problem)
 	return errors.New(strings.Join(strings.Fields(answer.Status+" "+problem.Detail), " "))
 }

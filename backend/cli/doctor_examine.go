@@ -143,10 +143,7 @@ func (p *target) checks() (checks []diagnose.Check, broken []string) {
 		CookieStore: p.cfg.SessionStore == config.StoreCookie,
 		Now:         time.Now,
 	}
-	checks = append(checks, database.Checks()...)
-	checks = append(checks, doctor.Keys(p.cfg.Keys, time.Now))
 	letters := p.mail()
-	checks = append(checks, letters.Checks()...)
 	public := doctor.Public{
 		URL: p.publicURL, Keys: p.cfg.Keys, Version: p.version, Now: time.Now,
 		Port: p.cfg.Port, IsOnLoopback: doctor.IsLoopback(p.cfg.ListenAddr),
@@ -155,8 +152,9 @@ func (p *target) checks() (checks []diagnose.Check, broken []string) {
 	if p.publicURL != nil {
 		public.Cookie = web.SessionCookieName(p.publicURL)
 	}
-	checks = append(checks, public.Checks()...)
-	checks = append(checks, p.passkeys().Checks()...)
+	checks = slices.Concat(checks, database.Checks(),
+		[]diagnose.Check{doctor.Keys(p.cfg.Keys, time.Now)}, letters.Checks(), public.Checks(),
+		p.passkeys().Checks())
 	if p.cfg.AppsFile != "" {
 		checks = append(checks, p.gate(public).Checks()...)
 	}

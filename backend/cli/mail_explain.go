@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -47,16 +48,12 @@ func printCodes(out io.Writer, email string, list []challenge.Stored) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "SENT\tREQUESTED FROM\tMAILS\tNEWEST MAIL\tCODE\tREF IN THE LOG")
 	for _, a := range list {
-		from := a.Platform
-		if from == "" {
-			from = "unknown"
-		}
 		mail := string(a.Delivery)
 		if a.Reason != "" {
 			mail += " (" + string(a.Reason) + ")"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", minute(a.SentAt), from, a.Mails, mail,
-			stateOf(a), a.Ref)
+		fmt.Fprintf(table, "%s\t%s\t%d\t%s\t%s\t%s\n", minute(a.SentAt),
+			cmp.Or(a.Platform, "unknown"), a.Mails, mail, stateOf(a), a.Ref)
 	}
 	if err := table.Flush(); err != nil {
 		return err

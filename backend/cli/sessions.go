@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,10 +88,7 @@ func printSessions(out io.Writer, email string, list []session.Listed) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "ID\tBROWSER\tADDRESS\tSIGNED IN\tLAST USED\tEXPIRES")
 	for _, l := range list {
-		device := visitor.PlatformOf(l.UserAgent).String()
-		if device == "" {
-			device = "unknown"
-		}
+		device := cmp.Or(visitor.PlatformOf(l.UserAgent).String(), "unknown")
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", l.ID, device, l.IP,
 			minute(l.User.SignedInAt), minute(l.LastUsedAt), minute(l.ExpiresAt))
 	}

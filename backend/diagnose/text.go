@@ -21,10 +21,9 @@ func WriteText(w io.Writer, r Result) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%-4s  %-14s  ", words[r.State], r.Name)
 	indent := text.Len()
-	writeWrapped(&text, r.Detail, indent)
+	text.WriteString(wrapped(r.Detail, indent))
 	if r.Hint != "" {
-		fmt.Fprintf(&text, "%*s-> ", indent, "")
-		writeWrapped(&text, r.Hint, indent+len("-> "))
+		fmt.Fprintf(&text, "%*s-> %s", indent, "", wrapped(r.Hint, indent+len("-> ")))
 	}
 	_, err := io.WriteString(w, text.String())
 	return err
@@ -38,23 +37,24 @@ func (r Report) WriteJSON(w io.Writer) error {
 	return encoder.Encode(r)
 }
 
-// writeWrapped continues a line at column indent, and indents further lines to it.
-func writeWrapped(text *strings.Builder, content string, indent int) {
-	column := indent
-	for i, word := range strings.Fields(content) {
-		switch {
-		case i == 0:
-		case column+1+utf8.RuneCountInString(word) > width:
-			fmt.Fprintf(text, "\n%*s", indent, "")
-			column = indent
-		default:
-			text.WriteByte(' ')
-			column++
+// wrapped returns content for column indent, to which it indents further lines.
+func wrapped(content string, indent int) string {
+	return strings.Join(Wrap(content, width-indent), "\n"+strings.Repeat(" ", indent)) + "\n"
+}
+
+// Wrap breaks a text between words into lines of at most width characters; a longer word stays
+// whole.
+func Wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			lines = append(lines, line)
+			line = ""
 		}
-		text.WriteString(word)
-		column += utf8.RuneCountInString(word)
+		line = strings.TrimPrefix(line+" "+word, " ")
 	}
-	text.WriteByte('\n')
+	return append(lines, line)
 }
 
 // Printable returns text from outside as one line: without control characters, and of at most the
