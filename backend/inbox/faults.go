@@ -47,14 +47,14 @@ func (i *Inbox) Play(ctx context.Context, next Next) (Next, error) {
 		next.Seconds = defaultDelay
 	}
 	var err error
-	switch {
-	case next.Fault == Delay &&
-		(next.Seconds < 1 || next.Seconds > maxDelay), next.Fault != Delay &&
-		next.Seconds != 0:
+	isOutside := next.Seconds < 1 || next.Seconds > maxDelay
+	if next.Fault == Delay && isOutside || next.Fault != Delay && next.Seconds != 0 {
 		return Next{}, ErrNoSuchFault
-	case next.Fault == None:
+	}
+	switch next.Fault {
+	case None:
 		_, err = i.db.Exec(ctx, `DELETE FROM dev_fault`)
-	case next.Fault == Fail || next.Fault == Delay || next.Fault == Bounce:
+	case Fail, Delay, Bounce:
 		_, err = i.db.Exec(ctx, `
 			INSERT INTO dev_fault (fault, seconds)
 			VALUES (@fault, @seconds)

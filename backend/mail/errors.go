@@ -31,8 +31,8 @@ func Permanent(err error) error {
 
 // IsPermanent reports whether err, or an error it wraps, was marked by Permanent.
 func IsPermanent(err error) bool {
-	var permanent *permanentError
-	return errors.As(err, &permanent)
+	_, isPermanent := errors.AsType[*permanentError](err)
+	return isPermanent
 }
 
 type permanentError struct{ cause error }

@@ -59,9 +59,9 @@ const minCode = 6
 
 // IsHostname reports whether s may be the name of a host.
 func IsHostname(s string) bool {
-	return s != "" &&
-		!strings.ContainsFunc(s,
-			func(r rune) bool { return IsNotDigitOrLetter(r) && r != '-' && r != '.' })
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return IsNotDigitOrLetter(r) && r != '-' && r != '.'
+	})
 }
 
 // IsLoopback reports whether host is this machine.
@@ -71,15 +71,13 @@ func IsLoopback(host string) bool {
 
 // NetworkReason says in a few words why a connection failed, without the address that it was to.
 func NetworkReason(err error) string {
-	var dns *net.DNSError
-	var timeout net.Error
-	var untrusted *tls.CertificateVerificationError
+	timeout, isTimed := errors.AsType[net.Error](err)
 	switch {
-	case errors.As(err, &dns):
+	case errors.As(err, new(*net.DNSError)):
 		return "name not resolved"
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case isTimed && timeout.Timeout():
 		return "timed out"
-	case errors.As(err, &untrusted):
+	case errors.As(err, new(*tls.CertificateVerificationError)):
 		return "certificate not trusted"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "connection refused"

@@ -2,6 +2,7 @@
 package mailgun
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,18 +44,13 @@ type Config struct {
 // New checks the configuration, without asking Mailgun, and returns a Sender. Its errors name the
 // faulty field and never the key.
 func New(c Config) (*Sender, error) {
-	if c.APIBase == "" {
-		c.APIBase = mailgun.APIBaseUS
-	}
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
+	c.APIBase = cmp.Or(c.APIBase, mailgun.APIBaseUS)
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	client := mailgun.NewMailgun(c.Domain, c.APIKey)
 	client.SetAPIBase(strings.TrimRight(c.APIBase, "/"))
-	asking := newHTTPClient(c.Timeout)
+	asking := newHTTPClient(cmp.Or(c.Timeout, 10*time.Second))
 	client.SetClient(asking)
 	return &Sender{client: client, asking: asking}, nil
 }

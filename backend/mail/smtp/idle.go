@@ -3,6 +3,7 @@ package smtp
 import (
 	"errors"
 	"net/textproto"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,12 +53,7 @@ func (i *idle) keep(talk *conversation) bool {
 // end ends a conversation that was kept for long enough.
 func (i *idle) end(talk *conversation) {
 	i.mu.Lock()
-	for n, t := range i.talks {
-		if t == talk {
-			i.talks = append(i.talks[:n], i.talks[n+1:]...)
-			break
-		}
-	}
+	i.talks = slices.DeleteFunc(i.talks, func(t *conversation) bool { return t == talk })
 	i.mu.Unlock()
 	talk.quit()
 	talk.close()

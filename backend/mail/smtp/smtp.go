@@ -2,6 +2,7 @@
 package smtp
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -48,9 +49,7 @@ type Config struct {
 // New checks the configuration, without asking the server, and returns a Sender. Its errors never
 // have the password.
 func New(c Config) (*Sender, error) {
-	if c.Timeout == 0 {
-		c.Timeout = 10 * time.Second
-	}
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
 	switch {
 	case net.ParseIP(c.Host) == nil && !mail.IsHostname(c.Host):
 		return nil, errors.New("mail: smtp: the host is neither a host name nor an address")
