@@ -109,14 +109,9 @@ func (s *Server) accessKeysOf(list []session.AccessKey) []accessKey {
 }
 
 func (s *Server) accessKeyOf(k session.AccessKey) accessKey {
-	key := accessKey{
+	return accessKey{
 		ID: k.ID, App: k.App, AppName: s.Auth.AppName(k.App), Name: k.Name,
-		ByOperator: k.ByOperator,
-		CreatedAt:  k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(), LastUsedIP: k.LastUsedIP,
+		ByOperator: k.ByOperator, CreatedAt: k.CreatedAt.UTC(), ExpiresAt: k.ExpiresAt.UTC(),
+		LastUsedAt: inUTC(k.LastUsedAt), LastUsedIP: k.LastUsedIP,
 	}
-	if k.LastUsedAt != nil {
-		used := k.LastUsedAt.UTC()
-		key.LastUsedAt = &used
-	}
-	return key
 }

@@ -83,16 +83,14 @@ func (s *Server) appOf(request *fasthttp.Request) (app *apps.App, host string, o
 	if host, ok = apps.NormalizeHost(request.Header.Host()); !ok {
 		return nil, "", false
 	}
-	app, ok = s.Apps.Load().FindHost(strings.TrimSuffix(host, s.hosts.defaultPort))
-	return app, strings.TrimSuffix(host, s.hosts.defaultPort), ok
+	host = strings.TrimSuffix(host, s.hosts.defaultPort)
+	app, ok = s.Apps.Load().FindHost(host)
+	return app, host, ok
 }
 
 // isAtApp reports whether an answer is for a browser at an app's host. Such an answer must not bind
 // other hosts of the operator, or clear the app's storage.
 func (s *Server) isAtApp(request *fasthttp.Request) bool {
-	if s.Apps == nil {
-		return false
-	}
 	_, _, ok := s.appOf(request)
 	return ok
 }

@@ -212,14 +212,10 @@ func (s *Server) exportFileOf(stored *auth.Export, current session.Session) expo
 }
 
 func storedCodeOf(stored challenge.Stored) storedCode {
-	code := storedCode{
+	return storedCode{
 		Email: stored.Email, Purpose: stored.Purpose, Browser: stored.Platform,
 		Language: stored.Language, UTCOffset: stored.UTCOffset, Delivery: stored.Delivery,
 		Tries: stored.Tries, SentAt: stored.SentAt.UTC(), ExpiresAt: stored.ExpiresAt.UTC(),
+		UsedAt: inUTC(stored.UsedAt),
 	}
-	if stored.UsedAt != nil {
-		used := stored.UsedAt.UTC()
-		code.UsedAt = &used
-	}
-	return code
 }

@@ -36,20 +36,15 @@ func (s *Server) refusalOf(request *fasthttp.Request) *fault.Error {
 	if reason := harden.HeadFault(request); reason != "" {
 		return fault.New(fault.InvalidRequest, "The request is not valid HTTP. "+reason)
 	}
-	if !slices.Contains(fiber.DefaultMethods, string(request.Header.Method())) ||
-		asksForNoPath(request) {
+	// The asterisk of OPTIONS concerns the whole server.
+	isAsterisk := string(request.Header.RequestURI()) == "*"
+	if isAsterisk || !slices.Contains(fiber.DefaultMethods, string(request.Header.Method())) {
 		return fault.New(fault.MethodNotAllowed, "This method is not known.")
 	}
 	if !s.answers(request) {
 		return fault.New(fault.MisdirectedRequest, "This is not the address of this site.")
 	}
 	return nil
-}
-
-// asksForNoPath reports whether the target is the asterisk of OPTIONS, which concerns the whole
-// server.
-func asksForNoPath(request *fasthttp.Request) bool {
-	return string(request.Header.RequestURI()) == "*"
 }
 
 // answers reports whether a request is for Sana's own host, or for Sana's paths at an app's host.
@@ -72,7 +67,7 @@ func (s *Server) answerBroken(request *fasthttp.RequestCtx, err error) {
 }
 
 func brokenBy(err error) *fault.Error {
-	var network net.Error
+	network, isNetwork := errors.AsType[net.Error](err)
 	switch {
 	case errors.As(err, new(*fasthttp.ErrSmallBuffer)):
 		return fault.New(fault.HeaderTooLarge,
@@ -80,8 +75,7 @@ func brokenBy(err error) *fault.Error {
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		return fault.New(fault.RequestTooLarge,
 			"The request's body is larger than 8 kB, or than 32 kB for an event of Mailgun's.")
-	case errors.As(err, &network) &&
-		network.Timeout(), strings.HasSuffix(err.Error(), "i/o timeout"):
+	case isNetwork && network.Timeout(), strings.HasSuffix(err.Error(), "i/o timeout"):
 		// Errors of chunked bodies hide their cause; the text ends with it.
 		return fault.New(fault.RequestTimeout,
 			"The request took too long to arrive. Send it again.")

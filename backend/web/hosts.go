@@ -40,8 +40,7 @@ func (h hosts) answers(host, path []byte) bool {
 	}
 	name := bytes.TrimSuffix(host, []byte(h.defaultPort))
 	return len(name) == len(h.public) && strings.EqualFold(string(name), h.public) ||
-		h.development &&
-			isThisMachine(strings.ToLower(string(host)))
+		h.development && isThisMachine(strings.ToLower(string(host)))
 }
 
 func isThisMachine(host string) bool {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"mime"
 	"strings"
+	"time"
 
 	"sana/backend/fault"
 
@@ -35,8 +36,8 @@ func requireJSON(c *fiber.Ctx) error {
 	// A charset may be quoted (RFC 9110, 8.3.1); JSON is UTF-8 with or without one (RFC 8259, 8.1).
 	mediaType, parameters, err := mime.ParseMediaType(string(c.Request().Header.ContentType()))
 	charset, isNamed := parameters["charset"]
-	if err != nil || mediaType != "application/json" || isNamed &&
-		!strings.EqualFold(charset, "utf-8") {
+	if err != nil || mediaType != contentTypeJSON ||
+		isNamed && !strings.EqualFold(charset, "utf-8") {
 		return fault.New(fault.UnsupportedMediaType,
 			"Send the body as JSON, with the header Content-Type: application/json.")
 	}
@@ -71,3 +72,12 @@ func sendEncoded(c *fiber.Ctx, contentType string, body []byte) error {
 }
 
 const contentTypeJSON = "application/json"
+
+// inUTC returns nil for nil.
+func inUTC(at *time.Time) *time.Time {
+	if at == nil {
+		return nil
+	}
+	utc := at.UTC()
+	return &utc
+}

@@ -110,7 +110,7 @@ func (s *Server) report(c *fiber.Ctx, o *observed, err error, took time.Duration
 	attributes := line[:5]
 	if failed {
 		attributes = append(attributes, slog.String("signin_failure", string(code)),
-			slog.String("client_ip", s.clientIP(c)))
+			slog.String("client_ip", s.clientAddr(c).String()))
 	} else if code != "" {
 		attributes = append(attributes, slog.String("code", string(code)))
 	}

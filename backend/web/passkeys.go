@@ -176,14 +176,10 @@ func readCredential(c *fiber.Ctx) ([]byte, error) {
 }
 
 func passkeyAnswerOf(p passkey.Passkey) passkeyAnswer {
-	answer := passkeyAnswer{
+	return passkeyAnswer{
 		ID: passkey.EncodeID(p.ID), Name: p.Name, Synced: p.BackedUp, CreatedAt: p.CreatedAt.UTC(),
+		UsedAt: inUTC(p.UsedAt),
 	}
-	if p.UsedAt != nil {
-		used := p.UsedAt.UTC()
-		answer.UsedAt = &used
-	}
-	return answer
 }
 
 func referencesTo(ids [][]byte) []credentialReference {

@@ -70,6 +70,3 @@ func connectionAddr(c *fiber.Ctx) netip.Addr {
 	ip, _ := netip.AddrFromSlice(c.Context().RemoteIP())
 	return visitor.FoldAddress(ip)
 }
-
-// clientIP is clientAddr as text.
-func (s *Server) clientIP(c *fiber.Ctx) string { return s.clientAddr(c).String() }

@@ -80,8 +80,8 @@ func (p *Pages) Routes() []Route {
 var files embed.FS
 
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"code":    codeIn,
-	"link":    linkIn,
+	"code":    codePattern.FindString,
+	"link":    linkPattern.FindString,
 	"preview": previewOf,
 	"time":    func(t time.Time) string { return t.Local().Format("15:04:05 MST, 2 January 2006") },
 	"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

@@ -14,16 +14,12 @@ import (
 )
 
 var (
+	// the code in a subject, so that the inbox can copy it
 	codePattern = regexp.MustCompile(`\b(?:[0-9]{6,8}|[0-9A-HJKMNP-TV-Z]{13})\b`)
+	// the link that fills in the code: the box with a mail's HTML cannot open links
 	linkPattern = regexp.MustCompile(`https?://\S+/verify#c=\S+`)
 	markup      = regexp.MustCompile(`(?s)<style.*?</style>|<title.*?</title>|<[^>]*>`)
 )
-
-// codeIn returns the code in a subject, so that the inbox can copy it.
-func codeIn(subject string) string { return codePattern.FindString(subject) }
-
-// linkIn returns the link that fills in the code: the box with a mail's HTML cannot open links.
-func linkIn(text string) string { return linkPattern.FindString(text) }
 
 // maxPreview is the number of characters of a mail that a lock screen shows.
 const maxPreview = 140

@@ -36,60 +36,60 @@ func (p *Pages) sampleKinds() []string {
 
 // The user and the sender's site in the examples.
 const (
-	sampleFrom, sampleTo, sampleNew = "Sana <no-reply@sana.example>", "ada@example.org",
-		"grace@example.org"
+	sampleFrom     = "Sana <no-reply@sana.example>"
+	sampleTo       = "ada@example.org"
+	sampleNew      = "grace@example.org"
 	samplePlatform = "Firefox on Linux"
+	sampleIP       = "192.0.2.7"
 )
 
 // write renders an example of a kind.
-func (p *Pages) write(kind, language string) (m mail.Message, err error) {
+func (p *Pages) write(kind, language string) (mail.Message, error) {
 	now := time.Now()
 	code := templates.SignInCode{
 		Language: language, Browser: samplePlatform, Code: "042137", PublicURL: p.PublicURL,
 		ExpiresAt: now.Add(10 * time.Minute),
 	}
-	changed := templates.AddressChanged{Language: language, Old: sampleTo, New: sampleNew,
-		When:      now,
-		PublicURL: p.PublicURL}
+	changed := templates.AddressChanged{
+		Language: language, Old: sampleTo, New: sampleNew, When: now, PublicURL: p.PublicURL,
+	}
 	switch kind {
 	case "code":
-		m, err = p.Mails.SignInCode(sampleTo, sampleFrom, code)
+		return p.Mails.SignInCode(sampleTo, sampleFrom, code)
 	case codeForApp:
 		code.App = "Wiki"
-		m, err = p.Mails.SignInCode(sampleTo, sampleFrom, code)
+		return p.Mails.SignInCode(sampleTo, sampleFrom, code)
 	case "code-change":
 		code.ForChange = true
-		m, err = p.Mails.SignInCode(sampleNew, sampleFrom, code)
+		return p.Mails.SignInCode(sampleNew, sampleFrom, code)
 	case "new-device":
-		m, err = p.Mails.NewDevice(sampleTo, sampleFrom, templates.NewDevice{
-			Language: language, Browser: samplePlatform, IP: "192.0.2.7", NotYou: "example",
+		return p.Mails.NewDevice(sampleTo, sampleFrom, templates.NewDevice{
+			Language: language, Browser: samplePlatform, IP: sampleIP, NotYou: "example",
 			When: now, PublicURL: p.PublicURL,
 		})
 	case "address-changed-old":
-		m, err = p.Mails.AddressChanged(sampleTo, sampleFrom, changed)
+		return p.Mails.AddressChanged(sampleTo, sampleFrom, changed)
 	case "address-changed-new":
-		m, err = p.Mails.AddressChanged(sampleNew, sampleFrom, changed)
+		return p.Mails.AddressChanged(sampleNew, sampleFrom, changed)
 	case "account-deleted":
-		m, err = p.Mails.AccountDeleted(sampleTo, sampleFrom,
+		return p.Mails.AccountDeleted(sampleTo, sampleFrom,
 			templates.AccountDeleted{Language: language, When: now, PublicURL: p.PublicURL})
 	case "account-blocked":
-		m, err = p.Mails.AccountBlocked(sampleTo, sampleFrom, templates.AccountBlocked{
+		return p.Mails.AccountBlocked(sampleTo, sampleFrom, templates.AccountBlocked{
 			Language: language, Browser: samplePlatform, When: now, PublicURL: p.PublicURL,
 		})
 	case "access-key-made":
-		m, err = p.Mails.AccessKeyMade(sampleTo, sampleFrom, templates.AccessKeyMade{
-			Language: language, Browser: samplePlatform, IP: "192.0.2.7", App: "Wiki",
+		return p.Mails.AccessKeyMade(sampleTo, sampleFrom, templates.AccessKeyMade{
+			Language: language, Browser: samplePlatform, IP: sampleIP, App: "Wiki",
 			ExpiresAt: now.AddDate(0, 0, 30), When: now, PublicURL: p.PublicURL,
 		})
 	default:
-		m, err = p.Mails.SignInChange(sampleTo, sampleFrom, templates.SignInChange{
+		return p.Mails.SignInChange(sampleTo, sampleFrom, templates.SignInChange{
 			Name: strings.ReplaceAll(kind, "-", "_"), Language: language, Browser: samplePlatform,
-			IP:      "192.0.2.7",
-			Passkey: "1Password", Until: now.Add(24 * time.Hour), StopToken: "sample", When: now,
-			PublicURL: p.PublicURL,
+			IP: sampleIP, Passkey: "1Password", Until: now.Add(24 * time.Hour), StopToken: "sample",
+			When: now, PublicURL: p.PublicURL,
 		})
 	}
-	return m, err
 }
 
 func (p *Pages) showSamples(_ context.Context, c *fiber.Ctx) error {
