@@ -8,15 +8,14 @@ import { totalmem } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { imageSize, provideGunicorn, provideWrk } from './lib/bench-tools.mjs'
-import { build } from './lib/builds.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
-import { interrupted, listenForInterrupts } from './lib/interrupt.mjs'
+import { build, compileTool } from './lib/builds.mjs'
+import { interrupted } from './lib/interrupt.mjs'
 import { binary, dataDir, root } from './lib/paths.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
-import { mustRun, start } from './lib/processes.mjs'
+import { start } from './lib/processes.mjs'
 import { provideProxies } from './lib/proxies.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
-import { checkVersions } from './lib/versions.mjs'
 
 const home = join(root, 'tools/bench')
 
@@ -42,10 +41,8 @@ const options = /** @type {const} */ ({
 })
 
 async function main() {
-  listenForInterrupts()
   const chosen = choose()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   await provideWrk()
   const gunicorn = await provideGunicorn()
   if (measuresGate(chosen.only)) await provideProxies()
@@ -94,16 +91,9 @@ function measuresGate(only) {
 async function buildOAuth2Proxy() {
   const output = join(dataDir, 'proxies', 'oauth2-proxy')
   const module = join(root, 'tools/proxies/oauth2-proxy')
-  const env = { ...process.env, CGO_ENABLED: '0' }
-  for (const [of, to] of [
-    ['github.com/oauth2-proxy/oauth2-proxy/v7', output],
-    ['./cookie', `${output}-cookie`],
-  ]) {
-    const flags = ['-buildvcs=false', '-trimpath', '-ldflags', '-s -w']
-    await mustRun('Building oauth2-proxy', 'go', ['build', '-C', module, ...flags, '-o', to, of], {
-      env,
-    })
-  }
+  const doing = 'Building oauth2-proxy'
+  await compileTool(doing, module, 'github.com/oauth2-proxy/oauth2-proxy/v7', output)
+  await compileTool(doing, module, './cookie', `${output}-cookie`)
   return output
 }
 
@@ -118,19 +108,14 @@ function choose() {
 }
 
 /**
- * Builds the programs with the flags of bin/sana, so that the peers are built alike.
+ * Builds the programs, and with them the peers, as bin/sana is built.
  * @param {boolean} withGrowth
  */
 async function buildPrograms(withGrowth) {
   const programs = { bench: join(dataDir, 'bench'), growth: join(dataDir, 'bench-growth') }
-  const env = { ...process.env, CGO_ENABLED: '0' }
-  for (const [folder, output] of [
-    ['.', programs.bench],
-    ...(withGrowth ? [['./growth', programs.growth]] : []),
-  ]) {
-    const flags = ['-buildvcs=false', '-trimpath', '-ldflags', '-s -w', '-o', output]
-    await mustRun('Building the benchmark', 'go', ['build', '-C', home, ...flags, folder], { env })
-  }
+  const doing = 'Building the benchmark'
+  await compileTool(doing, home, '.', programs.bench)
+  if (withGrowth) await compileTool(doing, home, './growth', programs.growth)
   return programs
 }
 

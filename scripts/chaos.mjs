@@ -2,21 +2,17 @@
 // faults, followed by the invariants. SANA_CHAOS_SECONDS sets their duration, SANA_CHAOS_SEED
 // repeats a run.
 import { buildSpa } from './lib/builds.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
 import { providePatroni } from './lib/patroni.mjs'
 import { postgresBinaries } from './lib/postgres.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { runMain } from './lib/problem.mjs'
 import { mustRun } from './lib/processes.mjs'
 import { provideProxies } from './lib/proxies.mjs'
 import { buildReleasesBefore } from './lib/releases-before.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
-import { checkVersions } from './lib/versions.mjs'
 
 async function main() {
-  listenForInterrupts()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   await buildSpa()
   const missing = [...(await provideProxies()), ...(await providePatroni())]
   if (missing.length > 0) console.log(`Not installed, so not tested: ${missing.join(', ')}.`)

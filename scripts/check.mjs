@@ -1,16 +1,12 @@
 // npm run check: checks the sources in seconds, in parallel: types, lint, format, contract, lock
 // file.
 import { goChecks, webChecks } from './lib/checks.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { runMain } from './lib/problem.mjs'
 import { runStepsAtOnce } from './lib/steps.mjs'
-import { checkVersions } from './lib/versions.mjs'
 
 async function main() {
-  listenForInterrupts()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   return (await runStepsAtOnce([...webChecks, ...goChecks])) ? 0 : 1
 }
 

@@ -2,21 +2,18 @@
 // server that is rebuilt and restarted when its sources change. PORT (3000) is Vite's.
 import { buildServer } from './lib/builds.mjs'
 import { openDatabase } from './lib/database.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
-import { interrupted, listenForInterrupts, waitFor } from './lib/interrupt.mjs'
+import { interrupted, waitFor } from './lib/interrupt.mjs'
 import { recordChild, stopOrphans } from './lib/ledger.mjs'
 import { tools } from './lib/paths.mjs'
 import { freePort } from './lib/ports.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
 import { start } from './lib/processes.mjs'
 import { announce, answersOk, choosePort, startServer, waitForExit } from './lib/server.mjs'
-import { checkVersions } from './lib/versions.mjs'
 import { isSource, watchSources } from './lib/watch.mjs'
 
 async function main() {
-  listenForInterrupts()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   await stopOrphans()
   const port = await choosePort('npm run dev')
   const database = await openDatabase()

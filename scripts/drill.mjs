@@ -4,19 +4,15 @@
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { buildSpa } from './lib/builds.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
 import { root } from './lib/paths.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
 import { mustRun } from './lib/processes.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
-import { checkVersions } from './lib/versions.mjs'
 
 async function main() {
-  listenForInterrupts()
   const json = fileForJson()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   await buildSpa()
   const { url, stop } = await startTestPostgres()
   try {

@@ -1,14 +1,11 @@
 // npm run firefox: walks through bin/sana in a real Firefox with settings that Playwright's builds
 // lack: blocked cookies, and a language that is not a language tag. npm test does not run it.
 import { build } from './lib/builds.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
 import { Firefox, provideFirefox } from './lib/firefox.mjs'
-import { listenForInterrupts, waitFor } from './lib/interrupt.mjs'
-import { freePort } from './lib/ports.mjs'
+import { waitFor } from './lib/interrupt.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
-import { startServer } from './lib/server.mjs'
-import { startTestPostgres } from './lib/test-postgres.mjs'
-import { checkVersions } from './lib/versions.mjs'
+import { withTestServer } from './lib/server.mjs'
 
 const fieldHasFocus = `document.activeElement instanceof HTMLInputElement`
 const shows = (/** @type {string} */ words) =>
@@ -63,32 +60,20 @@ async function readCode(url, address) {
 }
 
 async function main() {
-  listenForInterrupts()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   await build()
   const program = await provideFirefox()
-  const postgres = await startTestPostgres()
-  try {
-    const port = await freePort()
-    const url = `http://localhost:${port}`
-    const server = await startServer({ port, publicUrl: url, databaseUrl: postgres.url })
-    try {
-      for (const [name, { preferences, walk }] of Object.entries(walks)) {
-        const firefox = await Firefox.start(program, preferences)
-        try {
-          await walk(firefox, url)
-        } finally {
-          await firefox.close()
-        }
-        console.log(`ok  ${name}`)
+  await withTestServer(async (url) => {
+    for (const [name, { preferences, walk }] of Object.entries(walks)) {
+      const firefox = await Firefox.start(program, preferences)
+      try {
+        await walk(firefox, url)
+      } finally {
+        await firefox.close()
       }
-    } finally {
-      await server.stop()
+      console.log(`ok  ${name}`)
     }
-  } finally {
-    await postgres.stop()
-  }
+  })
   return 0
 }
 

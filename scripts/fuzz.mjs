@@ -1,18 +1,14 @@
 // npm run fuzz: every fuzz test for a minute, or for SANA_FUZZ_SECONDS. An input that fails
 // is stored in testdata/fuzz of its package; commit it with the fix.
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
 import { postgresBinaries } from './lib/postgres.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { runMain } from './lib/problem.mjs'
 import { mustRun } from './lib/processes.mjs'
 import { runSteps } from './lib/steps.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
-import { checkVersions } from './lib/versions.mjs'
 
 async function main() {
-  listenForInterrupts()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   const { url, stop } = await startTestPostgres()
   try {
     const env = {

@@ -3,19 +3,15 @@
 // before committing.
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
 import { root } from './lib/paths.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
 import { mustRun, run } from './lib/processes.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
-import { checkVersions } from './lib/versions.mjs'
 
 async function main() {
-  listenForInterrupts()
   const wanted = process.argv[2] ?? ''
-  checkVersions()
-  await installDependencies()
+  await prepare()
   const packages = [...goldenTests()].filter(([path]) => path.includes(wanted))
   if (packages.length === 0)
     throw new Problem(`No package with golden files has "${wanted}" in its path.`)

@@ -4,19 +4,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { provideChromium } from './lib/chromium.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
 import { dataDir, root } from './lib/paths.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { runMain } from './lib/problem.mjs'
-import { checkVersions } from './lib/versions.mjs'
 
 const published = join(root, 'frontend/public')
 const folder = process.argv.includes('--write') ? published : join(dataDir, 'icons')
 
 async function main() {
-  listenForInterrupts()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   const icon = readFileSync(join(published, 'favicon.svg'), 'utf8')
   mkdirSync(folder, { recursive: true })
   // Phones round the corners.

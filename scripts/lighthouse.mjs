@@ -6,15 +6,11 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from './lib/builds.mjs'
 import { provideChromium } from './lib/chromium.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
 import { dataDir, root } from './lib/paths.mjs'
-import { freePort } from './lib/ports.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
 import { mustRun, run } from './lib/processes.mjs'
-import { startServer } from './lib/server.mjs'
-import { startTestPostgres } from './lib/test-postgres.mjs'
-import { checkVersions } from './lib/versions.mjs'
+import { withTestServer } from './lib/server.mjs'
 
 const home = join(root, 'tools/lighthouse')
 const command = join(home, 'node_modules/lighthouse/cli/index.js')
@@ -39,33 +35,19 @@ const runs = 3
  */
 
 async function main() {
-  listenForInterrupts()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   await build()
   if (!existsSync(command))
     await mustRun('npm ci', 'npm', ['ci', '--no-audit', '--no-fund'], { cwd: home })
-  const postgres = await startTestPostgres()
-  try {
-    const port = await freePort()
-    const url = `http://localhost:${port}`
-    const server = await startServer({ port, publicUrl: url, databaseUrl: postgres.url })
-    try {
-      const reports = []
-      for (let count = 0; count < runs; count++) reports.push(...(await look(url)))
-      if (reports.length === 0)
-        throw new Problem(
-          'Lighthouse could not load the page; retry when the machine is less busy.',
-        )
-      return judge(
-        reports.reduce((best, report) => (paintOf(report) < paintOf(best) ? report : best)),
-      )
-    } finally {
-      await server.stop()
-    }
-  } finally {
-    await postgres.stop()
-  }
+  return await withTestServer(async (url) => {
+    const reports = []
+    for (let count = 0; count < runs; count++) reports.push(...(await look(url)))
+    if (reports.length === 0)
+      throw new Problem('Lighthouse could not load the page; retry when the machine is less busy.')
+    return judge(
+      reports.reduce((best, report) => (paintOf(report) < paintOf(best) ? report : best)),
+    )
+  })
 }
 
 /**

@@ -6,11 +6,9 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { provideChromium } from './lib/chromium.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
 import { dataDir, root } from './lib/paths.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
-import { checkVersions } from './lib/versions.mjs'
 import { buildWorkbench, serveWorkbench } from './lib/workbench.mjs'
 
 /** @typedef {import('@playwright/test').Browser} Browser */
@@ -24,14 +22,12 @@ const readme = ['sign-in/with-passkeys', 'code/mail-delivered']
 const thumbnail = { phone: 240, desktop: 480 }
 
 async function main() {
-  listenForInterrupts()
   const { values, positionals } = parseArgs({
     options: { language: { type: 'string', default: 'en' }, readme: { type: 'boolean' } },
     allowPositionals: true,
   })
   const wanted = positionals[0] ?? ''
-  checkVersions()
-  await installDependencies()
+  await prepare()
   const executablePath = await provideChromium()
   const all = await buildWorkbench()
   const states = values.readme ? readme : all.filter((id) => id.includes(wanted))

@@ -3,23 +3,20 @@
 // instead, and no Traefik.
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
+import { compileTool } from './lib/builds.mjs'
 import { dataDir, root } from './lib/paths.mjs'
 import { postgresBinaries } from './lib/postgres.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { runMain } from './lib/problem.mjs'
 import { mustRun } from './lib/processes.mjs'
 import { provideProxies } from './lib/proxies.mjs'
 import { runSteps } from './lib/steps.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
-import { checkVersions } from './lib/versions.mjs'
 
 const proxies = join(root, 'tools/proxies')
 
 async function main() {
-  listenForInterrupts()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   await provideProxies()
   /** @type {(() => Promise<void>)[]} */
   const cleanups = []
@@ -37,7 +34,7 @@ async function main() {
       {
         name: traefik,
         run: async () => {
-          const flags = ['-ldflags', '-s -w', `-modfile=${await withoutDnsProviders()}`]
+          const flags = [`-modfile=${await withoutDnsProviders()}`]
           const program = 'github.com/traefik/traefik/v3/cmd/traefik'
           process.env.SANA_TRAEFIK = await build('traefik', program, flags)
         },
@@ -75,8 +72,7 @@ async function main() {
  */
 async function build(module, of, flags = []) {
   const program = join(dataDir, 'proxies', module)
-  const args = ['build', '-C', join(proxies, module), '-trimpath', ...flags, '-o', program, of]
-  await mustRun(`Building ${module}`, 'go', args, { env: { ...process.env, CGO_ENABLED: '0' } })
+  await compileTool(`Building ${module}`, join(proxies, module), of, program, flags)
   return program
 }
 

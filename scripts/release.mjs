@@ -4,12 +4,10 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildSpa, compile } from './lib/builds.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
 import { dataDir, root } from './lib/paths.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { Problem, runMain } from './lib/problem.mjs'
 import { mustRun } from './lib/processes.mjs'
-import { checkVersions } from './lib/versions.mjs'
 
 const platforms = ['linux/amd64', 'linux/arm64', 'darwin/amd64', 'darwin/arm64']
 const target = join(dataDir, 'release')
@@ -20,11 +18,9 @@ const target = join(dataDir, 'release')
  */
 
 async function main() {
-  listenForInterrupts()
-  checkVersions()
   const tag = process.argv[2] ?? ''
   const notes = releaseNotes(tag)
-  await installDependencies()
+  await prepare()
   await buildSpa()
 
   rmSync(target, { recursive: true, force: true })

@@ -1,16 +1,12 @@
 // npm run sizes: prints the sizes of downloads. With -- --write it also records the size of each
 // file in scripts/sizes.json, so that a later failure can name the files that have grown.
 import { buildSpa } from './lib/builds.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { runMain } from './lib/problem.mjs'
 import { checkSizes, recordSizes } from './lib/sizes.mjs'
-import { checkVersions } from './lib/versions.mjs'
 
 async function main() {
-  listenForInterrupts()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   await buildSpa()
   console.log(checkSizes())
   if (process.argv.includes('--write')) recordSizes()

@@ -6,17 +6,13 @@
 // it (lib/database.mjs).
 import { build } from './lib/builds.mjs'
 import { openDatabase } from './lib/database.mjs'
-import { installDependencies } from './lib/dependencies.mjs'
-import { listenForInterrupts } from './lib/interrupt.mjs'
 import { stopOrphans } from './lib/ledger.mjs'
+import { prepare } from './lib/prepare.mjs'
 import { runMain } from './lib/problem.mjs'
 import { announce, choosePort, startServer, waitForExit } from './lib/server.mjs'
-import { checkVersions } from './lib/versions.mjs'
 
 async function main() {
-  listenForInterrupts()
-  checkVersions()
-  await installDependencies()
+  await prepare()
   await stopOrphans()
   const port = await choosePort('npm start')
   await build()

@@ -6,11 +6,11 @@ import { missingPgBouncer } from './pgbouncer.mjs'
 import { Problem } from './problem.mjs'
 import { run } from './processes.mjs'
 import { missingProxies } from './proxies.mjs'
-import { canInstallPackages, installPackages } from './system-packages.mjs'
+import { installMissing } from './system-packages.mjs'
 
 /** @returns {Promise<void>} resolves when all available tools are installed */
 export async function fetchAhead() {
-  await Promise.all([run('go', ['mod', 'download']), fetchPackages()])
+  await Promise.all([run('go', ['mod', 'download']), installMissing(missingPackages())])
 }
 
 /** Throws a Problem with the packages that the tests would install on this machine. */
@@ -24,9 +24,4 @@ export function refuseToInstall() {
 
 function missingPackages() {
   return [...missingCompiler(), ...missingPgBouncer(), ...missingProxies(), ...missingChromium()]
-}
-
-async function fetchPackages() {
-  const missing = missingPackages()
-  if (missing.length > 0 && canInstallPackages()) await installPackages(...missing)
 }

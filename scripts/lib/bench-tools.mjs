@@ -2,14 +2,14 @@
 // one of the peers.
 import { spawnSync } from 'node:child_process'
 import { Problem } from './problem.mjs'
-import { canInstallPackages, installPackages } from './system-packages.mjs'
+import { installMissing } from './system-packages.mjs'
 
 /** Installs wrk if it is missing. */
 export async function provideWrk() {
   // wrk --version exits with an error code, so only the start is checked.
   const isThere = () => spawnSync('wrk', ['--version']).error === undefined
   if (isThere()) return
-  const reason = canInstallPackages() ? await installPackages('wrk') : 'this is not root on Debian'
+  const reason = (await installMissing(['wrk'])) || 'this is not root on Debian'
   if (isThere()) return
   throw new Problem(`wrk (https://github.com/wg/wrk) is missing and was not installed: ${reason}.`)
 }
@@ -24,12 +24,13 @@ export async function provideGunicorn() {
     spawnSync(path, ['--version']).status === 0 &&
     spawnSync('/usr/bin/python3', ['-c', 'import flask, gunicorn']).status === 0
   if (isThere()) return { path }
-  if (!canInstallPackages())
-    return { missing: "Debian's python3-flask and gunicorn are not installed" }
-  const reason = await installPackages('python3-flask', 'gunicorn')
-  return isThere()
-    ? { path }
-    : { missing: `python3-flask and gunicorn could not be installed: ${reason}` }
+  const reason = await installMissing(['python3-flask', 'gunicorn'])
+  if (isThere()) return { path }
+  return {
+    missing: reason
+      ? `python3-flask and gunicorn could not be installed: ${reason}`
+      : "Debian's python3-flask and gunicorn are not installed",
+  }
 }
 
 /** @returns {string} the size of the container image named sana, if there is one */

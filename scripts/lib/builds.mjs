@@ -70,6 +70,21 @@ export async function compile(doing, target, version, sources = root, platform =
   })
 }
 
+/**
+ * Builds a program of a module in tools as bin/sana is built: static, without paths of this machine
+ * and without debug information.
+ * @param {string} doing name of the step in the error
+ * @param {string} module the folder of the module
+ * @param {string} of the package
+ * @param {string} target the file to be written
+ * @param {string[]} [flags] further flags
+ */
+export async function compileTool(doing, module, of, target, flags = []) {
+  const usual = ['-buildvcs=false', '-trimpath', '-ldflags', '-s -w']
+  const args = ['build', '-C', module, ...usual, ...flags, '-o', target, of]
+  await mustRun(doing, 'go', args, { env: { ...process.env, CGO_ENABLED: '0' } })
+}
+
 /** @returns {string} the version by git describe */
 function version() {
   const { status, stdout } = spawnSync('git', ['describe', '--tags', '--always', '--dirty'], {

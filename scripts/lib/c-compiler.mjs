@@ -1,16 +1,14 @@
 // Go's race detector needs cgo, and cgo needs a C compiler with its headers.
 import { spawnSync } from 'node:child_process'
 import { Problem } from './problem.mjs'
-import { canInstallPackages, installPackages } from './system-packages.mjs'
+import { installMissing } from './system-packages.mjs'
 
 /**
  * @returns {Promise<string | undefined>} the compiler, installed if there was none; undefined if
  *   there is none and the race detector is skipped, which CI does not accept
  */
 export async function provideCompiler() {
-  const missing = missingCompiler()
-  let reason = 'none is installed'
-  if (missing.length > 0 && canInstallPackages()) reason = await installPackages(...missing)
+  const reason = (await installMissing(missingCompiler())) || 'none is installed'
   const found = findCompiler()
   if (found) return found
   if (process.env.CI) throw new Problem(`The race detector needs a C compiler: ${reason}.`)

@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 import { tools } from './paths.mjs'
 import { Problem } from './problem.mjs'
 import { run } from './processes.mjs'
-import { canInstallPackages, installPackages } from './system-packages.mjs'
+import { installMissing } from './system-packages.mjs'
 
 /** Chromium without windows needs less than half of the processor time for each page. */
 const shell = 'chromium-headless-shell'
@@ -48,8 +48,7 @@ export function missingChromium() {
 
 /** @returns {Promise<string>} a Chromium that runs, installed if there was none */
 export async function provideChromium() {
-  const missing = missingChromium()
-  const reason = missing.length > 0 && canInstallPackages() ? await installPackages(...missing) : ''
+  const reason = await installMissing(missingChromium())
   const found = findInstalled(names) ?? (await findDownloaded())
   if (found) return found
   if (reason) console.log(`  apt-get installed no Chromium: ${reason}`)

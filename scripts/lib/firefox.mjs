@@ -1,5 +1,4 @@
 // A released Firefox, driven by WebDriver BiDi: Playwright drives only a build of its own.
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +6,7 @@ import { waitFor } from './interrupt.mjs'
 import { freePort } from './ports.mjs'
 import { Problem } from './problem.mjs'
 import { start } from './processes.mjs'
-import { canInstallPackages, installPackages } from './system-packages.mjs'
+import { findProgram, installMissing } from './system-packages.mjs'
 
 const names = ['firefox-esr', 'firefox', '/Applications/Firefox.app/Contents/MacOS/firefox']
 /** As WebDriver writes the key (https://www.w3.org/TR/webdriver2/#keyboard-actions). */
@@ -16,9 +15,8 @@ const limits = { timeout: 30_000 }
 
 /** @returns {Promise<string>} a Firefox that runs, installed if there was none */
 export async function provideFirefox() {
-  const find = () => names.find((name) => spawnSync(name, ['--version']).status === 0)
-  const reason = !find() && canInstallPackages() ? await installPackages('firefox-esr') : ''
-  const found = find()
+  const reason = await installMissing(findProgram(names) ? [] : ['firefox-esr'])
+  const found = findProgram(names)
   if (found) return found
   throw new Problem(`${reason}\nFirefox is missing and was not installed.`.trimStart())
 }

@@ -1,16 +1,14 @@
 // Patroni, etcd and the Postgres that Patroni runs, for the test of a failover: installed
 // ones, or packages of the system.
-import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
-import { canInstallPackages, installPackages } from './system-packages.mjs'
+import { findProgram, installMissing } from './system-packages.mjs'
 
 /**
  * Puts the paths into the environment of the tests, and installs missing packages if possible.
  * @returns {Promise<string[]>} the packages that are still missing
  */
 export async function providePatroni() {
-  const absent = missing()
-  if (absent.length > 0 && canInstallPackages()) await installPackages(...absent)
+  await installMissing(missing())
   const { patroni, etcd, binaries } = find()
   if (missing().length === 0) {
     Object.assign(process.env, {
@@ -32,10 +30,9 @@ function missing() {
 }
 
 function find() {
-  const runs = (/** @type {string} */ path) => spawnSync(path, ['--version']).status === 0
   return {
-    patroni: ['/usr/bin/patroni'].find(runs),
-    etcd: ['/usr/bin/etcd'].find(runs),
+    patroni: findProgram(['/usr/bin/patroni']),
+    etcd: findProgram(['/usr/bin/etcd']),
     binaries: binaries(),
   }
 }

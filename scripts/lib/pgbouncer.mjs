@@ -1,14 +1,12 @@
 // A PgBouncer for the test behind one: an installed one, or the system's package.
-import { spawnSync } from 'node:child_process'
-import { canInstallPackages, installPackages } from './system-packages.mjs'
+import { findProgram, installMissing } from './system-packages.mjs'
 
 /**
  * @returns {Promise<string | undefined>} its path, installed if there was none; undefined if that
  *   failed
  */
 export async function providePgBouncer() {
-  const missing = missingPgBouncer()
-  if (missing.length > 0 && canInstallPackages()) await installPackages(...missing)
+  await installMissing(missingPgBouncer())
   return findPgBouncer()
 }
 
@@ -18,7 +16,5 @@ export function missingPgBouncer() {
 }
 
 function findPgBouncer() {
-  return ['pgbouncer', '/usr/sbin/pgbouncer'].find(
-    (path) => spawnSync(path, ['--version']).status === 0,
-  )
+  return findProgram(['pgbouncer', '/usr/sbin/pgbouncer'])
 }

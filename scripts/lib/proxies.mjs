@@ -1,6 +1,5 @@
 // An nginx and a Caddy for the tests behind them: installed ones, or packages of the system.
-import { spawnSync } from 'node:child_process'
-import { canInstallPackages, installPackages } from './system-packages.mjs'
+import { findProgram, installMissing } from './system-packages.mjs'
 
 /** The variables of the tests, and the arguments that print the version. */
 const proxies = [
@@ -19,18 +18,15 @@ const proxies = [
  * @returns {Promise<string[]>} the names of the missing ones
  */
 export async function provideProxies() {
-  const missing = missingProxies()
-  if (missing.length > 0 && canInstallPackages()) await installPackages(...missing)
-  for (const proxy of proxies) process.env[proxy.variable] = find(proxy) ?? ''
-  return proxies.filter((proxy) => !process.env[proxy.variable]).map(({ name }) => name)
+  await installMissing(missingProxies())
+  for (const { variable, paths, versionFlag } of proxies)
+    process.env[variable] = findProgram(paths, versionFlag) ?? ''
+  return proxies.filter(({ variable }) => !process.env[variable]).map(({ name }) => name)
 }
 
 /** @returns {string[]} the missing packages of the system */
 export function missingProxies() {
-  return proxies.filter((proxy) => !find(proxy)).map(({ name }) => name)
-}
-
-/** @param {{ paths: string[], versionFlag: string }} proxy */
-function find({ paths, versionFlag }) {
-  return paths.find((path) => spawnSync(path, [versionFlag]).status === 0)
+  return proxies
+    .filter(({ paths, versionFlag }) => !findProgram(paths, versionFlag))
+    .map(({ name }) => name)
 }

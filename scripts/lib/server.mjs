@@ -2,9 +2,10 @@
 import { interrupted, untilInterrupted, waitFor } from './interrupt.mjs'
 import { recordChild } from './ledger.mjs'
 import { binary } from './paths.mjs'
-import { faultOfListening } from './ports.mjs'
+import { faultOfListening, freePort } from './ports.mjs'
 import { Problem } from './problem.mjs'
 import { start } from './processes.mjs'
+import { startTestPostgres } from './test-postgres.mjs'
 
 /**
  * Starts the server and returns when it is ready for requests.
@@ -30,6 +31,28 @@ export async function startServer({ port, publicUrl, databaseUrl }) {
   await server.stop()
   interrupted.throwIfAborted()
   throw new Problem(`The server ${how}; its output is above.`)
+}
+
+/**
+ * Starts the server with a Postgres of its own, calls `use` with its address, and stops both.
+ * @template T
+ * @param {(url: string) => Promise<T>} use
+ * @returns {Promise<T>}
+ */
+export async function withTestServer(use) {
+  const postgres = await startTestPostgres()
+  try {
+    const port = await freePort()
+    const publicUrl = `http://localhost:${port}`
+    const server = await startServer({ port, publicUrl, databaseUrl: postgres.url })
+    try {
+      return await use(publicUrl)
+    } finally {
+      await server.stop()
+    }
+  } finally {
+    await postgres.stop()
+  }
 }
 
 /** @param {string} url where people go */

@@ -1,17 +1,24 @@
-// Installs packages of the system for the tests: as root on Debian and its derivatives.
+// Finds programs of the system for the tests, and installs missing ones: as root on Debian and its
+// derivatives.
 import { spawnSync } from 'node:child_process'
 import { run } from './processes.mjs'
 
-/** Whether packages can be installed here without a prompt. */
-export function canInstallPackages() {
-  return process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0
+/**
+ * @param {string[]} paths
+ * @param {string} [versionFlag]
+ * @returns {string | undefined} the first one that runs
+ */
+export function findProgram(paths, versionFlag = '--version') {
+  return paths.find((path) => spawnSync(path, [versionFlag]).status === 0)
 }
 
 /**
- * @param {string[]} names
- * @returns {Promise<string>} the last output of apt-get, for an error
+ * Installs packages, if that is possible without a prompt.
+ * @param {string[]} names nothing happens if there are none
+ * @returns {Promise<string>} the last output of apt-get, for an error; '' if it did not run
  */
-export async function installPackages(...names) {
+export async function installMissing(names) {
+  if (names.length === 0 || process.getuid?.() !== 0 || !findProgram(['apt-get'])) return ''
   console.log(`Installing missing packages with apt-get: ${names.join(' ')}`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
   await run('apt-get', ['update'], { env })
