@@ -72,7 +72,7 @@ func newTarget(ctx context.Context, d doctorCommand, in invocation) (*target, er
 	if d.Roundtrip != "" {
 		// normalized as for codes
 		if p.recipient, err = account.ParseAddress(d.Roundtrip); err != nil {
-			return nil, fmt.Errorf("%s is not an address that Sana sends codes to", d.Roundtrip)
+			return nil, errNoCodesTo(d.Roundtrip)
 		}
 	}
 	if p.cfg, err = config.Look(in.environ); err != nil {

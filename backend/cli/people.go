@@ -37,7 +37,7 @@ func (p person) do(
 		value, text, err := do(ctx, useCases)
 		switch {
 		case fault.Is(err, fault.NotFound):
-			return fmt.Errorf("there is no account with the address %s", p.Address)
+			return errNoAccount(p.Address)
 		case fault.Is(err, fault.InvalidEmail):
 			return errNoCodesTo(p.Address)
 		case err != nil:

@@ -53,9 +53,13 @@ func findUser(
 ) (account.Account, error) {
 	user, err := useCases.FindUser(ctx, address)
 	if fault.Is(err, fault.NotFound) {
-		err = fmt.Errorf("there is no account with the address %s", address)
+		err = errNoAccount(address)
 	}
 	return user, err
+}
+
+func errNoAccount(address string) error {
+	return fmt.Errorf("there is no account with the address %s", address)
 }
 
 type listSessionsCommand struct {
