@@ -88,7 +88,7 @@ func (s *Server) routes() []route {
 
 // developmentRoutes are the routes of the development pages.
 func (s *Server) developmentRoutes() (routes []route) {
-	pages := dev.New(dev.Options{
+	pages := &dev.Pages{
 		Inbox:     s.Development.Inbox,
 		Machine:   s.Development.Machine,
 		Mails:     s.Development.Mails,
@@ -101,7 +101,7 @@ func (s *Server) developmentRoutes() (routes []route) {
 			current, err := s.readSession(ctx, c)
 			return dev.Caller{Visitor: s.visitor(c), Session: current}, err
 		},
-	})
+	}
 	for _, r := range pages.Routes() {
 		routes = append(routes, route{r.Method, r.Path, s.handle(r.Handle)})
 	}

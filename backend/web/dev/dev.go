@@ -21,8 +21,8 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// Options are the parts of the server that the pages use.
-type Options struct {
+// Pages are the development pages, with the parts of the server that they use.
+type Pages struct {
 	Inbox     *inbox.Inbox
 	Machine   *timetravel.Machine
 	Mails     *templates.Set
@@ -42,12 +42,6 @@ type Caller struct {
 	Visitor visitor.Visitor
 	Session session.Session // the zero value if there is none
 }
-
-// Pages are the development pages.
-type Pages struct{ Options }
-
-// New returns the pages.
-func New(o Options) *Pages { return &Pages{o} }
 
 // Route is a method, a path and their handler.
 type Route struct {
