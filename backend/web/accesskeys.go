@@ -52,7 +52,7 @@ func (s *Server) listAccessKeys(ctx context.Context, c *fiber.Ctx) error {
 	for _, app := range s.Auth.KeyApps(current) {
 		answer.Apps = append(answer.Apps, keyApp{app.ID, app.Name})
 	}
-	return sendJSON(c, contentTypeJSON, answer)
+	return sendJSON(c, answer)
 }
 
 // makeAccessKey creates an access key and returns it. It is not shown again.
@@ -80,7 +80,7 @@ func (s *Server) makeAccessKey(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c.Status(fiber.StatusCreated), contentTypeJSON,
+	return sendJSON(c.Status(fiber.StatusCreated),
 		newAccessKeyAnswer{made.Text, s.accessKeyOf(made.AccessKey)})
 }
 

@@ -53,7 +53,7 @@ func (s *Server) getAccount(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, accountAnswerOf(found))
+	return sendJSON(c, accountAnswerOf(found))
 }
 
 func (s *Server) updateAccount(ctx context.Context, c *fiber.Ctx) error {
@@ -75,7 +75,7 @@ func (s *Server) updateAccount(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, accountAnswerOf(renamed))
+	return sendJSON(c, accountAnswerOf(renamed))
 }
 
 // deleteAccount deletes the account. It is idempotent: a session that the deletion revoked gets the
@@ -122,7 +122,7 @@ func (s *Server) listAccountEvents(ctx context.Context, c *fiber.Ctx) error {
 		answer.Next = strconv.FormatInt(events[eventsPage-1].ID, 10)
 	}
 	answer.Events = accountEventsOf(events)
-	return sendJSON(c, contentTypeJSON, answer)
+	return sendJSON(c, answer)
 }
 
 func accountAnswerOf(a account.Account) accountAnswer {

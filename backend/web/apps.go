@@ -46,7 +46,7 @@ func (s *Server) listApps(ctx context.Context, c *fiber.Ctx) error {
 		answer.Apps = append(answer.Apps,
 			appAnswer{ID: app.ID, Name: app.Name, Host: app.FrontHost()})
 	}
-	return sendJSON(c, contentTypeJSON, answer)
+	return sendJSON(c, answer)
 }
 
 // getApp returns the name of the app at a host, for the page that shows the destination of a
@@ -56,7 +56,7 @@ func (s *Server) getApp(_ context.Context, c *fiber.Ctx) error {
 	host, ok := apps.NormalizeHost([]byte(sent))
 	if err == nil && ok {
 		if app, ok := s.Auth.ArrivalApp(apps.Arrival{Host: host}); ok {
-			return sendJSON(c, contentTypeJSON, appAnswer{ID: app.ID, Name: app.Name})
+			return sendJSON(c, appAnswer{ID: app.ID, Name: app.Name})
 		}
 	}
 	return fault.New(fault.NotFound, "There is no app at this host.")

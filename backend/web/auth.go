@@ -110,7 +110,7 @@ func (s *Server) pendingCode(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, s.pendingAnswerOf(found))
+	return sendJSON(c, s.pendingAnswerOf(found))
 }
 
 func (s *Server) cancelCode(ctx context.Context, c *fiber.Ctx) error {
@@ -137,7 +137,7 @@ func (s *Server) verifyCode(ctx context.Context, c *fiber.Ctx) error {
 	}
 	s.cookie.set(c, in.Session.Token, in.Session.CookieMaxAge)
 	s.device.set(c, in.Device, deviceAge)
-	return sendJSON(c, contentTypeJSON,
+	return sendJSON(c,
 		signedInAnswer{currentAnswerOf(in.Session), in.Created, s.arrivalAnswerOf(in.Arrival)})
 }
 
@@ -180,7 +180,7 @@ func (s *Server) sendCodeRequest(c *fiber.Ctx, made auth.CodeRequest, err error)
 		code := s.pendingAnswerOf(made.Code)
 		answer.Code = &code
 	}
-	return sendJSON(c.Status(fiber.StatusAccepted), contentTypeJSON, answer)
+	return sendJSON(c.Status(fiber.StatusAccepted), answer)
 }
 
 // challengeID is the form of a challenge's id.

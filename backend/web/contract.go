@@ -29,6 +29,5 @@ func (s *Server) contract(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	c.Set(fiber.HeaderContentType, contentTypeJSON)
-	return c.Send(body)
+	return sendEncoded(c, contentTypeJSON, body)
 }

@@ -47,7 +47,7 @@ func (s *Server) pendingEmailChange(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, s.pendingAnswerOf(found))
+	return sendJSON(c, s.pendingAnswerOf(found))
 }
 
 func (s *Server) cancelEmailChange(ctx context.Context, c *fiber.Ctx) error {
@@ -81,5 +81,5 @@ func (s *Server) verifyEmailChange(ctx context.Context, c *fiber.Ctx) error {
 		s.cookie.set(c, changed.Session.Token, changed.Session.CookieMaxAge)
 	}
 	s.device.set(c, changed.Device, deviceAge)
-	return sendJSON(c, contentTypeJSON, accountAnswerOf(changed.Account))
+	return sendJSON(c, accountAnswerOf(changed.Account))
 }

@@ -203,8 +203,8 @@ func (s *Server) appUser(ctx context.Context, c *fiber.Ctx, at visit) error {
 	if until := at.app.Until; !until.IsZero() && until.Before(expires) {
 		expires = until
 	}
-	return sendJSON(c, contentTypeJSON, appUserAnswer{
-		ID: user.ID, Email: user.Email, Name: user.Name, Groups: d.Principal.Groups(),
+	return sendJSON(c, appUserAnswer{
+		ID: user.ID, Email: user.Email, Name: user.Name, Groups: d.Person.Groups(),
 		ExpiresAt: expires.UTC(),
 	})
 }
@@ -307,7 +307,7 @@ func (s *Server) sendGatePage(c *fiber.Ctx, status int, page gatepages.Page) err
 
 func sendGateProblem(c *fiber.Ctx, d gate.Decision) error {
 	problem, status := gate.ProblemOf(d)
-	return sendJSON(c.Status(status), gate.ProblemContentType, problem)
+	return sendJSONAs(c.Status(status), gate.ProblemContentType, problem)
 }
 
 // redirect redirects to a location that this server has built.

@@ -46,7 +46,7 @@ func (s *Server) live(c *fiber.Ctx) error {
 		}
 		c.Set(headerClientView, string(arrived))
 	}
-	return sendJSON(c, contentTypeJSON, healthAnswer{"ok", s.Version, s.Instance})
+	return sendJSON(c, healthAnswer{"ok", s.Version, s.Instance})
 }
 
 func (s *Server) ready(ctx context.Context, c *fiber.Ctx) error {
@@ -64,5 +64,5 @@ func (s *Server) ready(ctx context.Context, c *fiber.Ctx) error {
 				"than this version needs."
 		return away
 	}
-	return sendJSON(c, contentTypeJSON, healthAnswer{"ok", s.Version, s.Instance})
+	return sendJSON(c, healthAnswer{"ok", s.Version, s.Instance})
 }

@@ -56,8 +56,11 @@ func readEmptyJSON(c *fiber.Ctx) error {
 	return nil
 }
 
-// sendJSON sends a value as JSON.
-func sendJSON(c *fiber.Ctx, contentType string, value any) error {
+// sendJSON sends a value as application/json.
+func sendJSON(c *fiber.Ctx, value any) error { return sendJSONAs(c, contentTypeJSON, value) }
+
+// sendJSONAs sends a value as JSON with a more specific Content-Type.
+func sendJSONAs(c *fiber.Ctx, contentType string, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {
 		return err

@@ -93,7 +93,7 @@ func (s *Server) requestPasskey(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, requestOptions{
+	return sendJSON(c, requestOptions{
 		Challenge: base64URL(made.Challenge), RPID: made.RPID, Timeout: ceremonyTimeout,
 		UserVerification: isRequired,
 		AllowCredentials: referencesTo(made.Allowed),
@@ -115,7 +115,7 @@ func (s *Server) signInWithPasskey(ctx context.Context, c *fiber.Ctx) error {
 	}
 	s.cookie.set(c, in.Session.Token, in.Session.CookieMaxAge)
 	s.device.set(c, in.Device, deviceAge)
-	return sendJSON(c, contentTypeJSON, signedInAnswer{currentAnswerOf(in.Session), false, nil})
+	return sendJSON(c, signedInAnswer{currentAnswerOf(in.Session), false, nil})
 }
 
 func (s *Server) requestNewPasskey(ctx context.Context, c *fiber.Ctx) error {
@@ -144,7 +144,7 @@ func (s *Server) requestNewPasskey(ctx context.Context, c *fiber.Ctx) error {
 		options.Parameters = append(options.Parameters,
 			credentialParameter{publicKeyCredential, algorithm})
 	}
-	return sendJSON(c, contentTypeJSON, options)
+	return sendJSON(c, options)
 }
 
 func (s *Server) addPasskey(ctx context.Context, c *fiber.Ctx) error {
@@ -160,7 +160,7 @@ func (s *Server) addPasskey(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c.Status(fiber.StatusCreated), contentTypeJSON, passkeyAnswerOf(added))
+	return sendJSON(c.Status(fiber.StatusCreated), passkeyAnswerOf(added))
 }
 
 // readCredential reads a body with a credential, of which browsers decide what is in it.
@@ -208,7 +208,7 @@ func (s *Server) listPasskeys(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, passkeysAnswerOf(list))
+	return sendJSON(c, passkeysAnswerOf(list))
 }
 
 func passkeysAnswerOf(list auth.PasskeyList) passkeysAnswer {
@@ -250,7 +250,7 @@ func (s *Server) renamePasskey(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, passkeyAnswerOf(renamed))
+	return sendJSON(c, passkeyAnswerOf(renamed))
 }
 
 func (s *Server) removePasskey(ctx context.Context, c *fiber.Ctx) error {

@@ -117,7 +117,7 @@ func (s *Server) writeProblem(c *fiber.Ctx, f *fault.Error) error {
 		p.RetryAfter = seconds(f.RetryAfter)
 		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(p.RetryAfter))
 	}
-	return sendJSON(c.Status(status), "application/problem+json", p)
+	return sendJSONAs(c.Status(status), "application/problem+json", p)
 }
 
 // faultOf also translates Fiber's own refusals. It uses none of their texts, because they can quote

@@ -27,7 +27,7 @@ func (s *Server) beginRecovery(ctx context.Context, c *fiber.Ctx) error {
 		return err
 	}
 	s.browser.set(c, s.browser.token(c), recoveryBrowserAge)
-	return sendJSON(c.Status(fiber.StatusAccepted), contentTypeJSON, recoveryAnswerOf(begun))
+	return sendJSON(c.Status(fiber.StatusAccepted), recoveryAnswerOf(begun))
 }
 
 // recoveryBrowserAge is how long a browser keeps its token after it has begun a recovery: longer
@@ -43,7 +43,7 @@ func (s *Server) getRecovery(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, recoveryAnswerOf(found))
+	return sendJSON(c, recoveryAnswerOf(found))
 }
 
 func (s *Server) cancelRecovery(ctx context.Context, c *fiber.Ctx) error {

@@ -40,7 +40,7 @@ func (s *Server) readCurrentSession(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON, currentAnswerOf(current))
+	return sendJSON(c, currentAnswerOf(current))
 }
 
 // findSession returns the session of a request, or session.ErrNone. If the store has renewed the

@@ -39,7 +39,7 @@ func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	return sendJSON(c, contentTypeJSON,
+	return sendJSON(c,
 		sessionsAnswer{Complete: complete, Sessions: s.listedSessionsOf(list, current)})
 }
 
