@@ -39,11 +39,7 @@ type newAccessKeyAnswer struct {
 	AccessKey accessKey `json:"access_key"`
 }
 
-func (s *Server) listAccessKeys(ctx context.Context, c *fiber.Ctx) error {
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
+func (s *Server) listAccessKeys(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	list, err := s.Auth.AccessKeys(ctx, current)
 	if err != nil {
 		return err
@@ -56,7 +52,7 @@ func (s *Server) listAccessKeys(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // makeAccessKey creates an access key and returns it. It is not shown again.
-func (s *Server) makeAccessKey(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) makeAccessKey(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	var request struct {
 		App  string `json:"app"`
 		Name string `json:"name"`
@@ -72,11 +68,7 @@ func (s *Server) makeAccessKey(ctx context.Context, c *fiber.Ctx) error {
 		}
 		wanted.Lifetime = time.Duration(*request.Days) * 24 * time.Hour
 	}
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
-	made, err := s.Auth.CreateAccessKey(ctx, s.visitor(c), current, wanted)
+	made, err := s.Auth.MakeAccessKey(ctx, s.visitor(c), current, wanted)
 	if err != nil {
 		return err
 	}
@@ -85,14 +77,10 @@ func (s *Server) makeAccessKey(ctx context.Context, c *fiber.Ctx) error {
 }
 
 // revokeAccessKey deletes a key. An unknown key is not an error.
-func (s *Server) revokeAccessKey(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) revokeAccessKey(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	id := utils.CopyString(c.Params("id"))
 	if !sessionID.MatchString(id) { // public ids of keys have the same form
 		return fault.New(fault.NotFound, "There is nothing at this address.")
-	}
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
 	}
 	if err := s.Auth.RevokeAccessKey(ctx, s.visitor(c), current, id); err != nil {
 		return err

@@ -38,25 +38,17 @@ type accountEvent struct {
 	account.Details
 }
 
-// readAccount returns the account of a signed-in request, or fault.NotSignedIn. A session in a
-// cookie can outlive its account; it is then treated as not signed in.
-func (s *Server) readAccount(ctx context.Context, c *fiber.Ctx) (account.Account, error) {
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return account.Account{}, err
-	}
-	return s.Account.Find(ctx, current.User.ID)
-}
-
-func (s *Server) getAccount(ctx context.Context, c *fiber.Ctx) error {
-	found, err := s.readAccount(ctx, c)
+// getAccount returns the account. A session in a cookie can outlive it; the request is then treated
+// as not signed in.
+func (s *Server) getAccount(ctx context.Context, c *fiber.Ctx, current session.Session) error {
+	found, err := s.Account.Find(ctx, current.User.ID)
 	if err != nil {
 		return err
 	}
 	return sendJSON(c, accountAnswerOf(found))
 }
 
-func (s *Server) updateAccount(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) updateAccount(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	var request struct {
 		Name *string `json:"name"`
 	}
@@ -66,10 +58,6 @@ func (s *Server) updateAccount(ctx context.Context, c *fiber.Ctx) error {
 	if request.Name == nil {
 		return fault.New(fault.InvalidRequest,
 			"The field name is missing; send an empty one to remove the name.")
-	}
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
 	}
 	renamed, err := s.Auth.Rename(ctx, s.visitor(c), current, *request.Name)
 	if err != nil {
@@ -98,7 +86,9 @@ const eventsPage = 50
 
 var eventID = regexp.MustCompile(`^[0-9]{1,18}$`)
 
-func (s *Server) listAccountEvents(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) listAccountEvents(
+	ctx context.Context, c *fiber.Ctx, current session.Session,
+) error {
 	before, isPaged := int64(0), c.Context().QueryArgs().Has("before")
 	if isPaged {
 		text := utils.CopyString(c.Query("before"))
@@ -108,7 +98,7 @@ func (s *Server) listAccountEvents(ctx context.Context, c *fiber.Ctx) error {
 		}
 		before, _ = strconv.ParseInt(text, 10, 64) // 18 digits fit
 	}
-	owner, err := s.readAccount(ctx, c)
+	owner, err := s.Account.Find(ctx, current.User.ID)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"sana/backend/apps"
 	"sana/backend/fault"
+	"sana/backend/session"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -36,11 +37,7 @@ type arrivalRequest struct {
 }
 
 // listApps returns the apps that the current user may use.
-func (s *Server) listApps(ctx context.Context, c *fiber.Ctx) error {
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
+func (s *Server) listApps(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	answer := appsAnswer{Apps: []appAnswer{}}
 	for _, app := range s.Auth.MyApps(current) {
 		answer.Apps = append(answer.Apps,

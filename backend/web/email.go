@@ -4,29 +4,26 @@ import (
 	"context"
 
 	"sana/backend/challenge"
+	"sana/backend/session"
 
 	"github.com/gofiber/fiber/v2"
 )
 
-func (s *Server) requestEmailChange(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) requestEmailChange(
+	ctx context.Context, c *fiber.Ctx, current session.Session,
+) error {
 	var request emailRequest
 	if err := readJSON(c, &request); err != nil {
-		return err
-	}
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
 		return err
 	}
 	made, err := s.Auth.RequestEmailChange(ctx, s.visitor(c), current, request.Email)
 	return s.sendCodeRequest(c, made, err)
 }
 
-func (s *Server) resendEmailChange(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) resendEmailChange(
+	ctx context.Context, c *fiber.Ctx, current session.Session,
+) error {
 	id, err := readResend(c)
-	if err != nil {
-		return err
-	}
-	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -34,11 +31,9 @@ func (s *Server) resendEmailChange(ctx context.Context, c *fiber.Ctx) error {
 	return s.sendCodeRequest(c, made, err)
 }
 
-func (s *Server) pendingEmailChange(ctx context.Context, c *fiber.Ctx) error {
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
+func (s *Server) pendingEmailChange(
+	ctx context.Context, c *fiber.Ctx, current session.Session,
+) error {
 	id, ok := queryID(c)
 	if !ok {
 		return challenge.ErrNonePending()
@@ -50,11 +45,9 @@ func (s *Server) pendingEmailChange(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c, s.pendingAnswerOf(found))
 }
 
-func (s *Server) cancelEmailChange(ctx context.Context, c *fiber.Ctx) error {
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
+func (s *Server) cancelEmailChange(
+	ctx context.Context, c *fiber.Ctx, current session.Session,
+) error {
 	if id, ok := queryID(c); ok {
 		if err := s.Auth.CancelEmailChange(ctx, s.visitor(c), current, id); err != nil {
 			return err
@@ -63,13 +56,11 @@ func (s *Server) cancelEmailChange(ctx context.Context, c *fiber.Ctx) error {
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-func (s *Server) verifyEmailChange(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) verifyEmailChange(
+	ctx context.Context, c *fiber.Ctx, current session.Session,
+) error {
 	var request codeRequest
 	if err := readJSON(c, &request); err != nil {
-		return err
-	}
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
 		return err
 	}
 	changed, err := s.Auth.VerifyEmailChange(ctx, s.visitor(c), current, request.Email,

@@ -80,14 +80,10 @@ var exportNotes = []string{
 
 // exportAccount returns a file with everything that is stored about the user. Requests from other
 // sites and HEAD requests are refused: both would only record an event.
-func (s *Server) exportAccount(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) exportAccount(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	if c.Get("Sec-Fetch-Site") == "cross-site" {
 		return fault.New(fault.CrossOriginRequest,
 			"Your data can be downloaded only from the pages of this site.")
-	}
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
 	}
 	c.Set(fiber.HeaderContentType, contentTypeJSON)
 	if c.Method() == fiber.MethodHead {

@@ -9,6 +9,7 @@ import (
 	"sana/backend/auth"
 	"sana/backend/fault"
 	"sana/backend/passkey"
+	"sana/backend/session"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/utils"
@@ -118,11 +119,9 @@ func (s *Server) signInWithPasskey(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c, signedInAnswer{currentAnswerOf(in.Session), false, nil})
 }
 
-func (s *Server) requestNewPasskey(ctx context.Context, c *fiber.Ctx) error {
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
+func (s *Server) requestNewPasskey(
+	ctx context.Context, c *fiber.Ctx, current session.Session,
+) error {
 	made, err := s.Auth.RequestNewPasskey(ctx, s.visitor(c), current)
 	if err != nil {
 		return err
@@ -147,12 +146,8 @@ func (s *Server) requestNewPasskey(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c, options)
 }
 
-func (s *Server) addPasskey(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) addPasskey(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	credential, err := readCredential(c)
-	if err != nil {
-		return err
-	}
-	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -199,11 +194,7 @@ type passkeysAnswer struct {
 	Recovery    *recoveryAnswer `json:"recovery,omitempty"`
 }
 
-func (s *Server) listPasskeys(ctx context.Context, c *fiber.Ctx) error {
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
+func (s *Server) listPasskeys(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	list, err := s.Auth.ListPasskeys(ctx, current)
 	if err != nil {
 		return err
@@ -225,7 +216,7 @@ func passkeysAnswerOf(list auth.PasskeyList) passkeysAnswer {
 	return answer
 }
 
-func (s *Server) renamePasskey(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) renamePasskey(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	var request struct {
 		Name *string `json:"name"`
 	}
@@ -239,10 +230,6 @@ func (s *Server) renamePasskey(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
 	renamed, err := s.Auth.RenamePasskey(ctx, current, id, *request.Name)
 	if fault.Is(err, fault.UnknownPasskey) {
 		return fault.New(fault.NotFound, "Your account has no such passkey, or no longer has.")
@@ -253,12 +240,8 @@ func (s *Server) renamePasskey(ctx context.Context, c *fiber.Ctx) error {
 	return sendJSON(c, passkeyAnswerOf(renamed))
 }
 
-func (s *Server) removePasskey(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) removePasskey(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	id, err := passkeyID(c)
-	if err != nil {
-		return err
-	}
-	current, err := s.readSignedIn(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -278,7 +261,7 @@ func passkeyID(c *fiber.Ctx) ([]byte, error) {
 	return id, nil
 }
 
-func (s *Server) setCodesFor(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) setCodesFor(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	var request struct {
 		For auth.CodesFor `json:"for"`
 	}
@@ -287,10 +270,6 @@ func (s *Server) setCodesFor(ctx context.Context, c *fiber.Ctx) error {
 	}
 	if request.For != auth.CodesForSignIn && request.For != auth.CodesForRecovery {
 		return fault.New(fault.InvalidRequest, `The field for is "sign_in" or "recovery".`)
-	}
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
 	}
 	if err := s.Auth.SetCodesFor(ctx, s.visitor(c), current, request.For); err != nil {
 		return err

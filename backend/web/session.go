@@ -22,7 +22,7 @@ func (s *Server) currentSession(c *fiber.Ctx) error {
 			return sendKnown(c, known.Session(), &known.Memo)
 		}
 	}
-	return s.handle(s.readCurrentSession)(c)
+	return s.signedIn(sendCurrentSession)(c)
 }
 
 // sendKnown encodes the answer, once for each cached session.
@@ -35,11 +35,7 @@ func sendKnown(c *fiber.Ctx, who session.Session, memo *session.Memo) error {
 	return sendEncoded(c, contentTypeJSON, answer)
 }
 
-func (s *Server) readCurrentSession(ctx context.Context, c *fiber.Ctx) error {
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
+func sendCurrentSession(_ context.Context, c *fiber.Ctx, current session.Session) error {
 	return sendJSON(c, currentAnswerOf(current))
 }
 
@@ -69,11 +65,18 @@ func (s *Server) readSession(ctx context.Context, c *fiber.Ctx) (session.Session
 	return found, err
 }
 
-// readSignedIn returns the session of a request, or fault.NotSignedIn with the reason if it is
-// known.
-func (s *Server) readSignedIn(ctx context.Context, c *fiber.Ctx) (session.Session, error) {
-	found, err := s.findSession(ctx, c)
-	return found, notSignedIn(err)
+// signedIn calls a handler with the session of a request. Without one it answers
+// fault.NotSignedIn, with the reason if it is known.
+func (s *Server) signedIn(
+	do func(ctx context.Context, c *fiber.Ctx, current session.Session) error,
+) fiber.Handler {
+	return s.handle(func(ctx context.Context, c *fiber.Ctx) error {
+		current, err := s.findSession(ctx, c)
+		if err != nil {
+			return notSignedIn(err)
+		}
+		return do(ctx, c, current)
+	})
 }
 
 // notSignedIn converts a session.ErrNone to fault.NotSignedIn, with the reason if it is known. It

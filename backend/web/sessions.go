@@ -30,11 +30,7 @@ type listedSession struct {
 	Apps       []string  `json:"apps"` // names of the opened apps
 }
 
-func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx) error {
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
+func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	list, complete, err := s.Auth.Sessions(ctx, s.visitor(c), current)
 	if err != nil {
 		return err
@@ -47,14 +43,10 @@ func (s *Server) listSessions(ctx context.Context, c *fiber.Ctx) error {
 var sessionID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 // revokeSession revokes one session of the user. An unknown session is not an error.
-func (s *Server) revokeSession(ctx context.Context, c *fiber.Ctx) error {
+func (s *Server) revokeSession(ctx context.Context, c *fiber.Ctx, current session.Session) error {
 	id := utils.CopyString(c.Params("id"))
 	if !sessionID.MatchString(id) {
 		return fault.New(fault.NotFound, "There is nothing at this address.")
-	}
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
 	}
 	if err := s.Auth.RevokeSession(ctx, s.visitor(c), current, id); err != nil {
 		return err
@@ -65,11 +57,9 @@ func (s *Server) revokeSession(ctx context.Context, c *fiber.Ctx) error {
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-func (s *Server) revokeOtherSessions(ctx context.Context, c *fiber.Ctx) error {
-	current, err := s.readSignedIn(ctx, c)
-	if err != nil {
-		return err
-	}
+func (s *Server) revokeOtherSessions(
+	ctx context.Context, c *fiber.Ctx, current session.Session,
+) error {
 	keys := query(c, "access_keys") == "true"
 	if err := s.Auth.RevokeOtherSessions(ctx, s.visitor(c), current, keys); err != nil {
 		return err
