@@ -46,7 +46,7 @@ type eventJSON struct {
 // Run prints all that an operator can know about a user.
 func (s showPersonCommand) Run(in invocation) error {
 	return s.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
-		found, err := useCases.FindPerson(ctx, s.Address)
+		found, err := useCases.FindUserDetails(ctx, s.Address)
 		if err != nil {
 			return nil, "", err
 		}
@@ -55,9 +55,9 @@ func (s showPersonCommand) Run(in invocation) error {
 	})
 }
 
-func personDetailsJSONOf(found auth.PersonDetails) personDetailsJSON {
+func personDetailsJSONOf(found auth.UserDetails) personDetailsJSON {
 	d := personDetailsJSON{
-		personJSON: personJSONOf(found.Person),
+		personJSON: personJSONOf(found.UserSummary),
 		SignedIn:   []deviceJSON{}, Keys: accessKeysJSONOf(found.Keys), Apps: []string{},
 		Events: []eventJSON{},
 	}
@@ -79,13 +79,13 @@ func personDetailsJSONOf(found auth.PersonDetails) personDetailsJSON {
 }
 
 // personText returns the details as text.
-func personText(found auth.PersonDetails, d personDetailsJSON) string {
+func personText(found auth.UserDetails, d personDetailsJSON) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s), %s. Created %s, last signed in %s. Id %s.\n", d.Email,
-		cmp.Or(d.Name, "no name"), signInState(found.Person), minute(d.CreatedAt),
+		cmp.Or(d.Name, "no name"), signInState(found.UserSummary), minute(d.CreatedAt),
 		minute(d.LastSignedInAt), d.ID)
 	fmt.Fprintf(&b, "Apps that they may open: %s.\n", cmp.Or(strings.Join(d.Apps, ", "), "none"))
-	fmt.Fprintf(&b, "Passkeys: %d. %s\n", d.Passkeys, codesText(found.Person))
+	fmt.Fprintf(&b, "Passkeys: %d. %s\n", d.Passkeys, codesText(found.UserSummary))
 
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "\nSigned in: %d\n", len(d.SignedIn))
@@ -109,7 +109,7 @@ func personText(found auth.PersonDetails, d personDetailsJSON) string {
 }
 
 // codesText says in words what the codes of a user are for.
-func codesText(p auth.Person) string {
+func codesText(p auth.UserSummary) string {
 	switch {
 	case p.CodesFor == auth.CodesForSignIn:
 		return "Codes are for signing in."

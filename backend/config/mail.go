@@ -68,8 +68,8 @@ func (c *Config) readSMTPURL(f *faultList) {
 // that mails are sent there. With the console transport they are allowed, so that developers can
 // keep them.
 func (c *Config) checkOtherTransport(f *faultList) {
-	const unused = "is set, but MAIL_TRANSPORT is %s, which does not use it; take it away, or set " +
-		"MAIL_TRANSPORT=%s"
+	const unused = "is set, but MAIL_TRANSPORT is %s, which does not use it; take it away, or " +
+		"set MAIL_TRANSPORT=%s"
 	switch c.MailTransport {
 	case Mailgun:
 		f.when(c.SMTPURL != "", "SMTP_URL", unused, Mailgun, SMTP)

@@ -68,7 +68,7 @@ func (s *Server) makeAccessKey(ctx context.Context, c *fiber.Ctx, current sessio
 		}
 		wanted.Lifetime = time.Duration(*request.Days) * 24 * time.Hour
 	}
-	made, err := s.Auth.MakeAccessKey(ctx, s.visitor(c), current, wanted)
+	made, err := s.Auth.CreateAccessKey(ctx, s.visitor(c), current, wanted)
 	if err != nil {
 		return err
 	}

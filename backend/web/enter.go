@@ -204,7 +204,7 @@ func (s *Server) appUser(ctx context.Context, c *fiber.Ctx, at visit) error {
 		expires = until
 	}
 	return sendJSON(c, appUserAnswer{
-		ID: user.ID, Email: user.Email, Name: user.Name, Groups: d.Person.Groups(),
+		ID: user.ID, Email: user.Email, Name: user.Name, Groups: d.Principal.Groups(),
 		ExpiresAt: expires.UTC(),
 	})
 }

@@ -38,7 +38,8 @@ const providerLimit = 2 * diagnose.UsualLimit
 // Checks returns the checks of the configured transport.
 func (m Mail) Checks() []diagnose.Check {
 	sender := diagnose.Check{
-		Name: "mail-sender", Needs: []string{"MAIL_FROM", "PUBLIC_URL", "MAILGUN_DOMAIN"}, Do: m.sender,
+		Name: "mail-sender", Needs: []string{"MAIL_FROM", "PUBLIC_URL", "MAILGUN_DOMAIN"},
+		Do: m.sender,
 	}
 	mailgun := []string{
 		"MAIL_TRANSPORT", "MAILGUN_DOMAIN", "MAILGUN_API_KEY", "MAILGUN_API_BASE", "MAIL_FROM",
