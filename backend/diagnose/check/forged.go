@@ -54,11 +54,13 @@ func (r *appRun) forgedQuestions(ctx context.Context) diagnose.Result {
 	return diagnose.OK("forged headers, aliases and Connection do not change the answer")
 }
 
-// names returns the identity headers in both spellings: CGI and WSGI treat both as one variable.
+// names returns the identity headers in every spelling that programs read as the same name: CGI and
+// WSGI replace the hyphen, PHP also a dot.
 func names() (list []string) {
 	for _, name := range []string{"Remote-User", "Remote-Email", "Remote-Name", "Remote-Groups",
 		"Remote-Id"} {
-		list = append(list, name, strings.ReplaceAll(name, "-", "_"))
+		list = append(list, name, strings.ReplaceAll(name, "-", "_"),
+			strings.ReplaceAll(name, "-", "."))
 	}
 	return list
 }
