@@ -125,19 +125,19 @@ const statuses: Record<Problem['code'], number> = {
   unavailable: 503,
 }
 const refusals = Object.entries(statuses) as [Problem['code'], number][]
-const reasons = [
-  'idle',
-  'max_age',
-  'ended_elsewhere',
-  'ended_by_link',
-  'ended_everywhere',
-  'too_many_sessions',
-  'ended_by_operator',
-  'key_withdrawn',
-  'email_changed',
-  'account_deleted',
-  'recovered',
-] as const satisfies readonly SignedOut['reason'][]
+const reasons: Record<Exclude<SignedOut['reason'], 'signed_out'>, true> = {
+  idle: true,
+  max_age: true,
+  ended_elsewhere: true,
+  ended_by_link: true,
+  ended_everywhere: true,
+  too_many_sessions: true,
+  ended_by_operator: true,
+  key_withdrawn: true,
+  email_changed: true,
+  account_deleted: true,
+  recovered: true,
+}
 const by = 'Firefox on Linux'
 
 /** Converts a state of the workbench. */
@@ -237,7 +237,12 @@ const states: Record<string, State> = {
     },
   },
 
-  ...Object.fromEntries(reasons.map((reason) => [`signed out: ${reason}`, revoked({ reason })])),
+  ...Object.fromEntries(
+    (Object.keys(reasons) as SignedOut['reason'][]).map((reason) => [
+      `signed out: ${reason}`,
+      revoked({ reason }),
+    ]),
+  ),
   'signed out elsewhere today': revoked({
     reason: 'ended_elsewhere',
     at: new Date().toISOString(),

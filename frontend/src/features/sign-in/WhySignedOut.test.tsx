@@ -10,27 +10,28 @@ const show = (ended: SignedOut) => {
 /** At this hour of this day of November 2026, in the user's time zone. */
 const november = (day: number, hour: number) => new Date(2026, 10, day, hour, 5).toISOString()
 
-test.each<[SignedOut['reason'], string]>([
-  ['idle', 'You were signed out because you hadn’t used this browser for a while.'],
-  ['max_age', 'For your security, you need to sign in again from time to time.'],
-  ['ended_elsewhere', 'You were signed out from another device (an unknown browser).'],
-  ['ended_by_link', 'You were signed out with the link in our email about this sign-in.'],
-  ['ended_everywhere', 'You signed out of all your devices, using an unknown browser.'],
-  [
-    'too_many_sessions',
-    'You were signed in on too many devices, so the oldest one was signed out.',
-  ],
-  ['ended_by_operator', 'An administrator signed you out.'],
-  ['key_withdrawn', 'Please sign in again after a security update. Your account is fine.'],
-  [
-    'email_changed',
+/** `signed_out` needs no sentence: the user did it in this browser. */
+const sentences: Record<Exclude<SignedOut['reason'], 'signed_out'>, string> = {
+  idle: 'You were signed out because you hadn’t used this browser for a while.',
+  max_age: 'For your security, you need to sign in again from time to time.',
+  ended_elsewhere: 'You were signed out from another device (an unknown browser).',
+  ended_by_link: 'You were signed out with the link in our email about this sign-in.',
+  ended_everywhere: 'You signed out of all your devices, using an unknown browser.',
+  too_many_sessions: 'You were signed in on too many devices, so the oldest one was signed out.',
+  ended_by_operator: 'An administrator signed you out.',
+  key_withdrawn: 'Please sign in again after a security update. Your account is fine.',
+  email_changed:
     'You were signed out because your email address was changed, using an unknown browser.',
-  ],
-  ['account_deleted', 'You were signed out because your account was deleted.'],
-  ['recovered', 'You were signed out because your account was recovered without a passkey.'],
-])('%s has its own sentence', (reason, words) => {
-  expect(show({ reason })).toBe(words)
-})
+  account_deleted: 'You were signed out because your account was deleted.',
+  recovered: 'You were signed out because your account was recovered without a passkey.',
+}
+
+test.each(Object.entries(sentences) as [SignedOut['reason'], string][])(
+  '%s has its own sentence',
+  (reason, words) => {
+    expect(show({ reason })).toBe(words)
+  },
+)
 
 test('an unknown reason has a general sentence', () => {
   const unknown = { reason: 'moved_house', at: november(22, 14) } as unknown as SignedOut
