@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -383,15 +384,23 @@ func TestExport_HasMailsThatWait(t *testing.T) {
 	w := harness.NewWorld(t)
 	b := w.Run(t).Open(t)
 	b.SignIn(w, ada)
+	notice := outbox.Notice{
+		Template: "access_key_made", Email: ada, OldEmail: "old@sana.example",
+		NewEmail: "new@sana.example", Language: "de", UTCOffset: 60,
+		Platform: "Firefox on Linux", IP: "192.0.2.1", SessionID: "s", App: "Wiki",
+		Passkey: "iCloud", Recovery: "r", Until: "2030-01-02T03:04:05Z",
+		ExpiresAt: time.Date(2030, 2, 3, 4, 5, 6, 0, time.UTC),
+	}
+	for field, value := range reflect.ValueOf(notice).Fields() {
+		if value.IsZero() {
+			t.Errorf("fill in %s of the notice, and expect it below if it is the user's data",
+				field.Name)
+		}
+	}
 	w.Exec(t, `
 		INSERT INTO mails (ref, number, template, next_at, content)
-		VALUES (gen_random_uuid(), 1, 'access_key_created', now() + interval '1 day', $1)`,
-		string(outbox.Notice{
-			Email: ada, OldEmail: "old@sana.example", NewEmail: "new@sana.example", Language: "de",
-			UTCOffset: 60, Platform: "Firefox on Linux", IP: "192.0.2.1", SessionID: "s",
-			App: "Wiki", Passkey: "iCloud", Recovery: "r", Until: "2030-01-02T03:04:05Z",
-			ExpiresAt: time.Date(2030, 2, 3, 4, 5, 6, 0, time.UTC),
-		}.Content()))
+		VALUES (gen_random_uuid(), 1, $1, now() + interval '1 day', $2)`,
+		notice.Template, string(notice.Content()))
 
 	var file struct{ Mails []map[string]any }
 	b.Get("/api/account/export").Want(http.StatusOK).JSON(&file)
