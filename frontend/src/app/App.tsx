@@ -6,7 +6,7 @@ import { forgetArrival } from '../shared/api/arrival'
 import { type CodeRequest, refusalOfFault } from '../shared/api/http'
 import { type Requested, received } from '../shared/code/received'
 import { tellOtherTabs } from '../shared/tabs'
-import { TroublePage } from '../shared/ui/TroublePage'
+import { ErrorPage } from '../shared/ui/ErrorPage'
 import { Main } from './Frame'
 import { Gate } from './Gate'
 import { LazyCodePage, LazyFoot, LazyOtherPages, loadPages } from './lazyPages'
@@ -39,11 +39,11 @@ function Below() {
 /** The page, or an error page if rendering failed: partly rendered pages cannot be used. */
 function Safely() {
   const [fault] = useErrorBoundary()
-  const trouble = useMemo(() => fault && refusalOfFault(fault), [fault])
-  if (!trouble) return <Pages />
+  const requestError = useMemo(() => fault && refusalOfFault(fault), [fault])
+  if (!requestError) return <Pages />
   return (
     <Main>
-      <TroublePage trouble={trouble} onRetry={() => location.reload()} />
+      <ErrorPage requestError={requestError} onRetry={() => location.reload()} />
     </Main>
   )
 }

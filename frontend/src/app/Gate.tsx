@@ -6,8 +6,8 @@ import { useRead } from '../shared/api/useRead'
 import { text } from '../shared/i18n/text'
 import { kept } from '../shared/kept'
 import { type News, tellOtherTabs, useOtherTabs } from '../shared/tabs'
+import { ErrorPage } from '../shared/ui/ErrorPage'
 import { Loading } from '../shared/ui/Loading'
-import { TroublePage } from '../shared/ui/TroublePage'
 import { Main } from './Frame'
 import {
   arePagesThere,
@@ -93,7 +93,7 @@ export function Gate({
         key={read.value.user.id}
         path={path}
         current={read.value}
-        stale={read.trouble}
+        stale={read.requestError}
         onArrived={onSignedIn}
         onRecheck={reload}
         onSignedOut={() => leaveEverywhere('signed_out')}
@@ -107,15 +107,19 @@ export function Gate({
     if (deleted) return <LazyDeletedPage onDone={() => setDeleted(false)} />
     if (goesOut || read.state === 'ready') return <Loading />
     if (read.state === 'loading') {
-      return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
+      return read.requestError ? (
+        <ErrorPage requestError={read.requestError} onRetry={reload} />
+      ) : (
+        <Loading />
+      )
     }
     const { code, signed_out: ended } = read.refusal.problem
-    if (code !== 'not_signed_in') return <TroublePage trouble={read.refusal} onRetry={reload} />
+    if (code !== 'not_signed_in') return <ErrorPage requestError={read.refusal} onRetry={reload} />
     const led = wasSignedIn.current ? arrivalAfter(ended) : arrivalWith(arrival, ended)
     return (
       <SignIn
         arrival={led}
-        stale={read.trouble}
+        stale={read.requestError}
         onCodeRequested={onCodeRequested}
         onSignedIn={passkeyIn}
       />

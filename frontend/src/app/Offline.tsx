@@ -22,7 +22,7 @@ export function Offline() {
     <div role="status" class={styles.offline}>
       {offline && (
         <Notice warns>
-          {text('trouble.offline')} {text('trouble.weRetry')}
+          {text('error.offline')} {text('error.weRetry')}
         </Notice>
       )}
     </div>

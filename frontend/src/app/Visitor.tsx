@@ -4,7 +4,7 @@ import { useWrite } from '../shared/api/useWrite'
 import { text } from '../shared/i18n/text'
 import { Button } from '../shared/ui/Button'
 import { Monogram } from '../shared/ui/Monogram'
-import { WriteTrouble } from '../shared/ui/WriteTrouble'
+import { WriteError } from '../shared/ui/WriteError'
 import styles from './Visitor.module.css'
 
 interface Props {
@@ -31,8 +31,8 @@ export function Visitor({ email, onSignedOut }: Props) {
           {text('home.signOut')}
         </Button>
       </section>
-      <div class={styles.trouble}>
-        <WriteTrouble writing={writing} next={text('home.stillSignedIn')} />
+      <div class={styles.requestError}>
+        <WriteError writing={writing} next={text('home.stillSignedIn')} />
       </div>
     </>
   )

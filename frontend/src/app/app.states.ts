@@ -16,8 +16,8 @@ const arrival = (
 /** The states of any page before the server has answered. */
 export const states: State[] = [
   arrival('taking its time', 'never', 'page.loading'),
-  arrival('server away', 'lost', 'trouble.unreachable'),
-  arrival('offline', 'lost', 'trouble.offline', 'network'),
+  arrival('server away', 'lost', 'error.unreachable'),
+  arrival('offline', 'lost', 'error.offline', 'network'),
   arrival('server without its database', refused(503, 'unavailable'), 'problem.unavailable'),
   arrival('fault of the server', refused(500, 'internal_error'), 'problem.internal_error'),
   arrival(

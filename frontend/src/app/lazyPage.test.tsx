@@ -1,13 +1,13 @@
 import { cleanup, render, screen } from '@testing-library/preact'
 import { beforeAll, expect, test, vi } from 'vitest'
-import { learn } from '../shared/i18n/text'
+import { loadLazyTexts } from '../shared/i18n/text'
 import { lazyPage } from './lazyPage'
 
 const Page = ({ name }: { name: string }) => <h1>{name}</h1>
 const heading = () => screen.getByRole('heading', { level: 1 }).textContent
 
 // The tests do not measure the loading of texts.
-beforeAll(learn)
+beforeAll(loadLazyTexts)
 
 test('a lazy page is loaded once, and then rendered at once', async () => {
   const importPage = vi.fn(async () => await Promise.resolve(Page))

@@ -1,10 +1,10 @@
 import { type ComponentChildren, Fragment, type FunctionComponent } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { get, ownRefusal, type Trouble, Unreachable } from '../shared/api/http'
+import { get, ownRefusal, type RequestError, Unreachable } from '../shared/api/http'
 import { untilAnswered } from '../shared/api/retry'
-import { learn } from '../shared/i18n/text'
+import { loadLazyTexts } from '../shared/i18n/text'
+import { ErrorPage } from '../shared/ui/ErrorPage'
 import { Loading } from '../shared/ui/Loading'
-import { TroublePage } from '../shared/ui/TroublePage'
 
 /**
  * A page whose program and texts are separate files, loaded when the page is shown, or earlier by
@@ -21,7 +21,7 @@ export function lazyPage<Props extends object>(
   /** @returns the reason if there is no page */
   async function load(): Promise<Unreachable | undefined> {
     try {
-      Page ??= (await Promise.all([importPage(), learn()]))[0]
+      Page ??= (await Promise.all([importPage(), loadLazyTexts()]))[0]
       return undefined
     } catch (error) {
       return new Unreachable(error)
@@ -29,19 +29,21 @@ export function lazyPage<Props extends object>(
   }
 
   function Later(props: Props) {
-    const [trouble, setTrouble] = useState<Trouble>()
+    const [requestError, setRequestError] = useState<RequestError>()
     const [, notice] = useState(Page !== undefined)
     useEffect(() => {
       const unmounted = new AbortController()
       const { signal } = unmounted
       load().then(async (failure) => {
         if (!failure) return notice(true)
-        setTrouble(failure)
-        await untilAnswered((signal) => get('/api/auth/session', signal), setTrouble, signal).catch(
-          () => {},
-        )
+        setRequestError(failure)
+        await untilAnswered(
+          (signal) => get('/api/auth/session', signal),
+          setRequestError,
+          signal,
+        ).catch(() => {})
         if (signal.aborted) return
-        if (wasReloaded()) setTrouble(ownRefusal('not_found'))
+        if (wasReloaded()) setRequestError(ownRefusal('not_found'))
         else location.reload()
       })
       return () => unmounted.abort()
@@ -50,8 +52,8 @@ export function lazyPage<Props extends object>(
     // Browsers may cache the failed import until the page is reloaded.
     return (
       <Around>
-        {trouble ? (
-          <TroublePage trouble={trouble} onRetry={() => location.reload()} />
+        {requestError ? (
+          <ErrorPage requestError={requestError} onRetry={() => location.reload()} />
         ) : (
           <Loading />
         )}

@@ -46,7 +46,7 @@ export function loadPages(): Promise<boolean> {
 }
 
 async function loadAll(): Promise<boolean> {
-  const [trouble] = await Promise.all(pagesInFiles.map(({ load }) => load()))
-  if (!trouble) areLoaded = true
-  return !trouble
+  const [requestError] = await Promise.all(pagesInFiles.map(({ load }) => load()))
+  if (!requestError) areLoaded = true
+  return !requestError
 }

@@ -9,7 +9,7 @@ import { CodePage } from '../features/sign-in/CodePage'
 import { NotYou } from '../features/sign-in/NotYou'
 import { PasskeySignIn } from '../features/sign-in/PasskeySignIn'
 import { WhyHere } from '../features/sign-in/WhyHere'
-import { type CurrentSession, post, type Trouble } from '../shared/api/http'
+import { type CurrentSession, post, type RequestError } from '../shared/api/http'
 import { InsideContext } from '../shared/api/inside'
 import { TypoHint } from '../shared/code/TypoHint'
 import { tellOtherTabs } from '../shared/tabs'
@@ -28,7 +28,7 @@ interface Props {
   path: string
   current: CurrentSession
   /** The error because of which the data may be out of date. */
-  stale: Trouble | undefined
+  stale: RequestError | undefined
   /** Continues to the page that required the sign-in. */
   onArrived: (() => void) | undefined
   onRecheck: () => void

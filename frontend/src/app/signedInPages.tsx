@@ -3,14 +3,14 @@ import { AccountPage } from '../features/account/AccountPage'
 import { ActivityPage } from '../features/activity/ActivityPage'
 import { HomePage } from '../features/home/HomePage'
 import { SessionsPage } from '../features/sessions/SessionsPage'
-import type { CurrentSession, Trouble } from '../shared/api/http'
+import type { CurrentSession, RequestError } from '../shared/api/http'
 import type { Key } from '../shared/i18n/text'
 import type { IconName } from '../shared/ui/Icon'
 
 interface Known {
   current: CurrentSession
   /** The error because of which the data may be out of date. */
-  stale: Trouble | undefined
+  stale: RequestError | undefined
   onDeleted: () => void
 }
 

@@ -3,7 +3,7 @@
 // `text` (the size of the text).
 import { render } from 'preact'
 import { App } from '../app/App'
-import { learn, speak } from '../shared/i18n/text'
+import { loadLanguage, loadLazyTexts } from '../shared/i18n/text'
 import { keep } from '../shared/keep'
 import { simulatePasskeys } from '../shared/testing/passkeys'
 import { FakeServer } from '../shared/testing/server'
@@ -27,9 +27,9 @@ if (state.lastEmail) keep('email', state.lastEmail)
 history.replaceState(null, '', state.path)
 document.documentElement.style.colorScheme = query.get('theme') ?? ''
 document.documentElement.style.fontSize = query.get('text') ?? ''
-await speak([query.get('language') ?? 'en'])
+await loadLanguage([query.get('language') ?? 'en'])
 // All texts are loaded, so that a state's text can be searched from the beginning.
-await learn()
+await loadLazyTexts()
 render(<App />, document.getElementById('root') as HTMLElement)
 
 if (state.actions?.length) await settled()

@@ -27,7 +27,7 @@ export function AccountPage({ onDeleted }: Props) {
   // A code that is waited for and all keys belong on the page from the beginning; without keys the
   // rest works, too.
   const rest = [keys.read, passkeys.read].find(
-    ({ state, trouble }) => state === 'loading' && !trouble,
+    ({ state, requestError }) => state === 'loading' && !requestError,
   )
   const missing = change.read.state === 'loading' ? change.read : rest
   const whole = read.state === 'ready' && missing?.state === 'loading' ? missing : read

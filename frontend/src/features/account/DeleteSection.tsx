@@ -8,7 +8,7 @@ import { Button } from '../../shared/ui/Button'
 import section from '../../shared/ui/Section.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
 import { TextField } from '../../shared/ui/TextField'
-import { WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { WriteError } from '../../shared/ui/WriteError'
 
 interface Props {
   email: string
@@ -71,8 +71,8 @@ function LastStep({ email, onDeleted, onKeep }: Props & { onKeep: () => void }) 
           },
         }}
       />
-      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
-      <Button type="submit" look="grave" busy={writing.busy && text('trouble.working')}>
+      <WriteError writing={writing} next={text('error.pressAgain')} />
+      <Button type="submit" look="grave" busy={writing.busy && text('error.working')}>
         {text('account.deleteNow')}
       </Button>
       <Button look="plain" onClick={onKeep}>

@@ -11,10 +11,10 @@ import { keep } from '../../shared/keep'
 import { tellOtherTabs } from '../../shared/tabs'
 import { Button } from '../../shared/ui/Button'
 import { Changing } from '../../shared/ui/Changing'
+import { ErrorNotice } from '../../shared/ui/ErrorNotice'
 import { Notice } from '../../shared/ui/Notice'
 import section from '../../shared/ui/Section.module.css'
 import { StepHeading, Subheading } from '../../shared/ui/Subheading'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 import { useUntilNextAction } from '../../shared/ui/useUntilNextAction'
 import { NewAddressCode } from './NewAddressCode'
 
@@ -152,8 +152,12 @@ export function EmailSection({ email, change, onChanged }: Props) {
             {text('account.change')}
           </Button>
         </div>
-        {read.trouble && (
-          <TroubleNotice role="status" trouble={read.trouble} next={text('trouble.weRetry')} />
+        {read.requestError && (
+          <ErrorNotice
+            role="status"
+            requestError={read.requestError}
+            next={text('error.weRetry')}
+          />
         )}
       </>
     )

@@ -6,7 +6,7 @@ import { Button } from '../../shared/ui/Button'
 import { Done } from '../../shared/ui/Done'
 import section from '../../shared/ui/Section.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
-import { WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { WriteError } from '../../shared/ui/WriteError'
 
 export function ExportSection() {
   const writing = useAuthedWrite()
@@ -25,9 +25,9 @@ export function ExportSection() {
     <section class={section.section}>
       <Subheading>{text('account.data')}</Subheading>
       <p class={section.soft}>{text('account.dataText')}</p>
-      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
+      <WriteError writing={writing} next={text('error.pressAgain')} />
       <div class={section.row}>
-        <Button look="small" busy={writing.busy && text('trouble.working')} onClick={download}>
+        <Button look="small" busy={writing.busy && text('error.working')} onClick={download}>
           {text('account.download')}
         </Button>
         <Done>{done && text('account.downloaded')}</Done>

@@ -10,7 +10,7 @@ import { Notice } from '../../shared/ui/Notice'
 import section from '../../shared/ui/Section.module.css'
 import { SelectField } from '../../shared/ui/SelectField'
 import { TextField } from '../../shared/ui/TextField'
-import { useLimit, WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { useLimit, WriteError } from '../../shared/ui/WriteError'
 
 export type NewKey = Awaited<ReturnType<typeof post<'/api/account/access-keys'>>>
 
@@ -19,14 +19,14 @@ interface Props {
   apps: Keys['apps']
   onMade: (key: NewKey) => void
   /** No key was created, or the answer was lost. */
-  onTrouble: () => void
+  onError: () => void
   onCancel: () => void
 }
 
 /** In days. The server allows up to 365, and its default is 90. */
 const lifetimes = [7, 30, 90, 180, 365]
 
-export function KeyForm({ apps, onMade, onTrouble, onCancel }: Props) {
+export function KeyForm({ apps, onMade, onError, onCancel }: Props) {
   const [app, setApp] = useState(apps[0]?.id ?? '')
   const [name, setName] = useState('')
   const [days, setDays] = useState('90')
@@ -35,13 +35,14 @@ export function KeyForm({ apps, onMade, onTrouble, onCancel }: Props) {
   const limit = useLimit(writing)
   const input = useRef<HTMLInputElement>(null)
   useEffect(() => input.current?.focus(), [])
-  const { trouble } = writing
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each trouble.
+  const { requestError } = writing
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once for each error.
   useEffect(() => {
-    if (trouble) onTrouble()
-  }, [trouble])
+    if (requestError) onError()
+  }, [requestError])
   // Waiting does not help with the limit of an account.
-  const isFull = isRefusal(trouble, 'too_many_requests') && timeToWait(trouble) === undefined
+  const isFull =
+    isRefusal(requestError, 'too_many_requests') && timeToWait(requestError) === undefined
 
   const refuse = (words: string) => {
     setFault(words)
@@ -96,13 +97,13 @@ export function KeyForm({ apps, onMade, onTrouble, onCancel }: Props) {
       {isFull ? (
         <Notice role="alert">{text('keys.tooMany')}</Notice>
       ) : (
-        <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={limit.waitId} />
+        <WriteError writing={writing} next={text('error.pressAgain')} waitId={limit.waitId} />
       )}
       <div class={section.actions}>
         <Button
           type="submit"
           look="small"
-          busy={writing.busy && text('trouble.working')}
+          busy={writing.busy && text('error.working')}
           {...limit.button}
         >
           {text('keys.create')}

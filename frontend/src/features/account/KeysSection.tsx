@@ -59,7 +59,7 @@ export function KeysSection({ keys: { read, reload, put } }: Props) {
               <KeyForm
                 apps={all.apps}
                 onMade={(key) => show(all, key)}
-                onTrouble={reload}
+                onError={reload}
                 onCancel={() => setAsking(false)}
               />
             )}

@@ -7,7 +7,7 @@ import { Button } from '../../shared/ui/Button'
 import { Done } from '../../shared/ui/Done'
 import section from '../../shared/ui/Section.module.css'
 import { TextField } from '../../shared/ui/TextField'
-import { WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { WriteError } from '../../shared/ui/WriteError'
 
 interface Props<Named> {
   name: string
@@ -71,9 +71,9 @@ export function NameForm<Named>({ name, field, hint = '', save, onSaved, onCance
           onInput: type,
         }}
       />
-      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
+      <WriteError writing={writing} next={text('error.pressAgain')} />
       <div class={isOpened ? section.actions : section.row}>
-        <Button type="submit" look="small" busy={writing.busy && text('trouble.working')}>
+        <Button type="submit" look="small" busy={writing.busy && text('error.working')}>
           {text('account.save')}
         </Button>
         {onCancel ? (

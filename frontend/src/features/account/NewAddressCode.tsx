@@ -10,7 +10,7 @@ import type { ReadCode, Reading } from '../../shared/code/usePendingCode'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { StepHeading } from '../../shared/ui/Subheading'
-import { WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { WriteError } from '../../shared/ui/WriteError'
 
 interface Props {
   reading: Reading
@@ -58,12 +58,12 @@ export function NewAddressCode({ reading, received, request, onAnother, ...on }:
       <div>
         <Button
           look={needsAnotherAddress(received.value) ? 'main' : 'quiet'}
-          busy={cancelling.busy && text('trouble.working')}
+          busy={cancelling.busy && text('error.working')}
           onClick={cancel}
         >
           {text('address.another')}
         </Button>
-        <WriteTrouble writing={cancelling} next={text('trouble.pressAgain')} />
+        <WriteError writing={cancelling} next={text('error.pressAgain')} />
       </div>
     </CodeSteps>
   )

@@ -9,7 +9,7 @@ import { Changing } from '../../shared/ui/Changing'
 import { Icon } from '../../shared/ui/Icon'
 import rows from '../../shared/ui/Rows.module.css'
 import section from '../../shared/ui/Section.module.css'
-import { WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { WriteError } from '../../shared/ui/WriteError'
 import { NameForm } from './NameForm'
 
 interface Props {
@@ -45,7 +45,7 @@ export function PasskeyItem({ passkey, onRenamed, onRemoved }: Props) {
           <Changing>{synced ? `${used} · ${text('passkeys.synced')}` : used}</Changing>
         </p>
         <p class={rows.key}>{text('passkeys.addedOn', { date: added })}</p>
-        <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
+        <WriteError writing={writing} next={text('error.pressAgain')} />
         {isNaming && (
           <NameForm
             name={name}
@@ -68,7 +68,7 @@ export function PasskeyItem({ passkey, onRenamed, onRemoved }: Props) {
           <Button
             look="small"
             name={`${text('passkeys.remove')}: ${name}`}
-            busy={writing.busy && text('trouble.working')}
+            busy={writing.busy && text('error.working')}
             onClick={() => writing.write(() => del('/api/account/passkeys/{id}', id), onRemoved)}
           >
             {text('passkeys.remove')}

@@ -284,28 +284,28 @@ export const states: State[] = [
     },
   }),
   page('account that takes its time', 'page.loading', { 'GET /api/account': 'never' }),
-  page('account with the server away', 'trouble.weRetry', {
+  page('account with the server away', 'error.weRetry', {
     'GET /api/account': refused(503, 'unavailable'),
   }),
   page('account that the server cannot show', 'problem.internal_error', {
     'GET /api/account': refused(500, 'internal_error'),
   }),
-  page('account, perhaps old', 'trouble.weRetry', { 'GET /api/account': [account, 'lost'] }, [
+  page('account, perhaps old', 'error.weRetry', { 'GET /api/account': [account, 'lost'] }, [
     { returns: true },
   ]),
-  { ...page('account without network', 'trouble.offline'), without: 'network' },
+  { ...page('account without network', 'error.offline'), without: 'network' },
 
-  named('saving the name', 'trouble.working', 'never'),
+  named('saving the name', 'error.working', 'never'),
   named('name saved', 'account.saved', { ...account, name: 'Grace Hopper' }),
   named('name refused', 'problem.invalid_name', refused(400, 'invalid_name')),
-  named('name not saved', 'trouble.pressAgain', 'lost'),
+  named('name not saved', 'error.pressAgain', 'lost'),
 
   page('new address', 'account.newEmail', {}, [change]),
   page('without the new address', 'signIn.emailEmpty', {}, [change, send]),
   requestedChange('asking for the change', 'signIn.sending', 'never'),
   requestedChange('the same address', 'problem.email_unchanged', refused(400, 'email_unchanged')),
   requestedChange('new address refused', 'account.domainClosed', refused(403, 'sign_up_closed')),
-  requestedChange('change with the server away', 'trouble.kept', refused(503, 'unavailable')),
+  requestedChange('change with the server away', 'error.kept', refused(503, 'unavailable')),
   requestedChange(
     'too many changes',
     'problem.too_many_requests',
@@ -333,7 +333,7 @@ export const states: State[] = [
   ),
   pending(
     'change that cannot be cancelled',
-    'trouble.weRetry',
+    'error.weRetry',
     { 'DELETE /api/account/email': 'lost' },
     [{ press: 3 }],
   ),
@@ -362,7 +362,7 @@ export const states: State[] = [
     ...one,
     passkeys: [{ ...passkey, name: 'Wolfeschlegelsteinhausenbergerdorff'.repeat(2) }],
   }),
-  withPasskeys('passkeys unavailable', 'trouble.weRetry', refused(503, 'unavailable')),
+  withPasskeys('passkeys unavailable', 'error.weRetry', refused(503, 'unavailable')),
   adding('adding a passkey', 'passkeys.waiting', 'pending'),
   adding('passkey added', 'activity.passkey_added', 'succeeds', {
     'GET /api/account/passkeys': [none, one],
@@ -376,16 +376,16 @@ export const states: State[] = [
     'GET /api/account/passkeys/options': stale,
   }),
   withPasskeys('renaming a passkey', 'action.cancel', one, {}, [rename]),
-  renaming('saving the name of a passkey', 'trouble.working', 'never'),
+  renaming('saving the name of a passkey', 'error.working', 'never'),
   renaming('name of the passkey refused', 'problem.invalid_name', refused(400, 'invalid_name')),
   withPasskeys('passkey not renamed after all', 'passkeys.rename', one, {}, [
     rename,
     { press: 3, on: 'action.cancel' },
   ]),
-  removing('removing a passkey', 'trouble.working', 'never'),
+  removing('removing a passkey', 'error.working', 'never'),
   removing('passkey removed', 'activity.passkey_removed', 'done'),
-  removing('passkey not removed', 'trouble.pressAgain', refused(503, 'unavailable')),
-  codesFor('keeping codes for recovery', 'trouble.working', 'never'),
+  removing('passkey not removed', 'error.pressAgain', refused(503, 'unavailable')),
+  codesFor('keeping codes for recovery', 'error.working', 'never'),
   codesFor('codes kept for recovery', 'codes.allow', 'done'),
   codesFor(
     'codes not kept for recovery',
@@ -410,12 +410,12 @@ export const states: State[] = [
       apps: keyApps,
     },
   }),
-  withKeys('access keys unavailable', 'trouble.weRetry', {
+  withKeys('access keys unavailable', 'error.weRetry', {
     'GET /api/account/access-keys': refused(503, 'unavailable'),
   }),
   withKeys(
     'access keys, perhaps old',
-    'trouble.weRetry',
+    'error.weRetry',
     { 'GET /api/account/access-keys': [someKeys, 'lost'] },
     [{ returns: true }],
   ),
@@ -425,13 +425,13 @@ export const states: State[] = [
     askForKey,
     { press: 3, on: 'keys.nameHint' },
   ]),
-  creating('creating an access key', 'trouble.working', 'never'),
+  creating('creating an access key', 'error.working', 'never'),
   creating('access key created', 'keys.made', madeKey),
   creating('access key copied', 'keys.copied', madeKey, [copy]),
   { ...creating('access key not copied', 'keys.notCopied', madeKey, [copy]), without: 'clipboard' },
   creating('access key put away', 'keys.used', madeKey, [doneWithKey]),
   creating('name of the access key refused', 'problem.invalid_name', refused(400, 'invalid_name')),
-  creating('access key not created', 'trouble.pressAgain', refused(503, 'unavailable')),
+  creating('access key not created', 'error.pressAgain', refused(503, 'unavailable')),
   creating('too many access keys', 'keys.tooMany', refused(429, 'too_many_requests')),
   creating(
     'too many access keys in an hour',
@@ -445,14 +445,14 @@ export const states: State[] = [
     { 'POST /api/account/access-keys': stale, 'POST /api/auth/code': 'never' },
     [askForKey, { type: 'Backup', into: 1 }, createKey],
   ),
-  deletingKey('deleting an access key', 'trouble.working', 'never'),
+  deletingKey('deleting an access key', 'error.working', 'never'),
   deletingKey('access key deleted', 'keys.deleted', 'done'),
-  deletingKey('access key not deleted', 'trouble.pressAgain', refused(503, 'unavailable')),
-  deletingKey('deletion of an access key without an answer', 'trouble.weRetry', 'lost'),
+  deletingKey('access key not deleted', 'error.pressAgain', refused(503, 'unavailable')),
+  deletingKey('deletion of an access key without an answer', 'error.weRetry', 'lost'),
 
-  page('downloading', 'trouble.working', { 'GET /api/account/export': 'never' }, [download]),
+  page('downloading', 'error.working', { 'GET /api/account/export': 'never' }, [download]),
   page('downloaded', 'account.downloaded', { 'GET /api/account/export': exported }, [download]),
-  page('not downloaded', 'trouble.pressAgain', { 'GET /api/account/export': 'lost' }, [download]),
+  page('not downloaded', 'error.pressAgain', { 'GET /api/account/export': 'lost' }, [download]),
 
   page('last step before deleting', 'account.deleteConfirm', {}, [remove]),
   page('deleting with another address', 'account.deleteWrong', {}, [
@@ -461,8 +461,8 @@ export const states: State[] = [
     removeNow,
   ]),
   page('account not deleted after all', 'account.deleteText', {}, [remove, keep]),
-  deleting('deleting', 'trouble.working', 'never'),
-  deleting('deleting fails', 'trouble.pressAgain', refused(503, 'unavailable')),
+  deleting('deleting', 'error.working', 'never'),
+  deleting('deleting fails', 'error.pressAgain', refused(503, 'unavailable')),
   deleting('deleted', 'deleted.title', 'done'),
 
   proof('proof: sending the code', 'page.loading', { 'POST /api/auth/code': 'never' }),
@@ -479,13 +479,13 @@ export const states: State[] = [
     { 'POST /api/auth/passkey': { ...signedIn, created: false } },
     [usePasskey],
   ),
-  proof('proof: server away', 'trouble.unreachable', { 'POST /api/auth/code': 'lost' }),
+  proof('proof: server away', 'error.unreachable', { 'POST /api/auth/code': 'lost' }),
   proof('proof: too many codes', 'problem.too_many_requests', {
     'POST /api/auth/code': refused(429, 'too_many_requests', { retry_after: 754 }),
   }),
   proof(
     'proof: news that do not come',
-    'trouble.weRetry',
+    'error.weRetry',
     { ...code, 'GET /api/auth/code': 'lost' },
     [{ returns: true, inDialog: true }],
   ),

@@ -5,7 +5,7 @@ import { text } from '../../shared/i18n/text'
 import { AuthedPage } from '../../shared/ui/AuthedPage'
 import { Button } from '../../shared/ui/Button'
 import { Empty } from '../../shared/ui/Empty'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
+import { ErrorNotice } from '../../shared/ui/ErrorNotice'
 import styles from './ActivityPage.module.css'
 import { Day } from './Day'
 import { byDay } from './days'
@@ -14,7 +14,7 @@ type Page = Answer<'/api/account/events'>
 
 export function ActivityPage() {
   const { read, reload } = useAuthedRead('/api/account/events')
-  const { busy, trouble, write } = useAuthedWrite()
+  const { busy, requestError, write } = useAuthedWrite()
   const [known, setKnown] = useState<Page>()
   const newest = read.state === 'ready' ? read.value : undefined
   // Events that were read stay valid: new events are only added at the front.
@@ -45,7 +45,9 @@ export function ActivityPage() {
             {byDay(events).map((events) => (
               <Day key={events[0]?.id} events={events} />
             ))}
-            {trouble && <TroubleNotice trouble={trouble} next={text('trouble.pressAgain')} />}
+            {requestError && (
+              <ErrorNotice requestError={requestError} next={text('error.pressAgain')} />
+            )}
             {next && (
               <Button look="plain" busy={busy && text('page.loading')} onClick={() => more(next)}>
                 {text('activity.more')}

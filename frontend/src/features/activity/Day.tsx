@@ -1,7 +1,7 @@
 import type { AccountEvent } from '../../shared/api/http'
 import { locale, text } from '../../shared/i18n/text'
 import { browserInWords } from '../../shared/ui/browser'
-import { happened } from '../../shared/ui/happened'
+import { describeEvent } from '../../shared/ui/describeEvent'
 import { Icon, type IconName } from '../../shared/ui/Icon'
 import { dayInWords, Moment } from '../../shared/ui/Moment'
 import rows from '../../shared/ui/Rows.module.css'
@@ -24,7 +24,7 @@ export function Day({ events }: Props) {
           <li key={event.id} class={`${rows.row} ${styles.event}`}>
             <Icon name={iconOf(event)} />
             <div class={rows.grow}>
-              <p>{happened(event)}</p>
+              <p>{describeEvent(event)}</p>
               <p class={styles.by}>
                 {by(event)}
                 {event.kind === 'signed_in' && (

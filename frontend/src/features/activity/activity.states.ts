@@ -55,17 +55,17 @@ export const states: State[] = [
   page('everything that can happen', 'activity.intro'),
   page('nothing', 'activity.none', { 'GET /api/account/events': { events: [] } }),
   page('taking its time', 'page.loading', { 'GET /api/account/events': 'never' }),
-  page('server away', 'trouble.weRetry', {
+  page('server away', 'error.weRetry', {
     'GET /api/account/events': refused(503, 'unavailable'),
   }),
-  page('perhaps old', 'trouble.weRetry', { 'GET /api/account/events': [{ events }, 'lost'] }, [
+  page('perhaps old', 'error.weRetry', { 'GET /api/account/events': [{ events }, 'lost'] }, [
     { returns: true },
   ]),
   page('more to show', 'activity.more', { 'GET /api/account/events': first }),
   page('loading more', 'page.loading', { 'GET /api/account/events': [first, 'never'] }, [more]),
   page(
     'more that does not come',
-    'trouble.pressAgain',
+    'error.pressAgain',
     { 'GET /api/account/events': [first, 'lost'] },
     [more],
   ),

@@ -1,27 +1,27 @@
 import { useState } from 'preact/hooks'
-import type { CurrentSession, Trouble } from '../../shared/api/http'
+import type { CurrentSession, RequestError } from '../../shared/api/http'
 import { useAuthedRead } from '../../shared/api/inside'
 import { useRead } from '../../shared/api/useRead'
 import { takeSignIn } from '../../shared/code/welcome'
 import { text } from '../../shared/i18n/text'
 import { ago } from '../../shared/ui/ago'
 import { Changing } from '../../shared/ui/Changing'
+import { describeEvent } from '../../shared/ui/describeEvent'
+import { ErrorNotice } from '../../shared/ui/ErrorNotice'
 import { Heading } from '../../shared/ui/Heading'
-import { happened } from '../../shared/ui/happened'
 import { Icon, type IconName } from '../../shared/ui/Icon'
 import { Loading } from '../../shared/ui/Loading'
 import { Monogram } from '../../shared/ui/Monogram'
 import { Notice } from '../../shared/ui/Notice'
 import rows from '../../shared/ui/Rows.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 import styles from './HomePage.module.css'
 import { PasskeyOffer } from './PasskeyOffer'
 
 interface Props {
   current: CurrentSession
   /** The error because of which the data may be out of date. */
-  stale: Trouble | undefined
+  stale: RequestError | undefined
 }
 
 /** The current user, and links to all other pages. */
@@ -33,7 +33,9 @@ export function HomePage({ current: { user }, stale }: Props) {
   const apps = useRead('/api/apps').read
   // All sections appear together, so that nothing moves; the page does not wait for failed reads.
   if (
-    [account, sessions, events, apps].some(({ state, trouble }) => state === 'loading' && !trouble)
+    [account, sessions, events, apps].some(
+      ({ state, requestError }) => state === 'loading' && !requestError,
+    )
   )
     return <Loading />
   const name = account.state === 'ready' ? account.value.name : ''
@@ -70,7 +72,7 @@ export function HomePage({ current: { user }, stale }: Props) {
           {events.state === 'ready' && latest(events.value.events)}
         </Row>
       </ul>
-      {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}
+      {stale && <ErrorNotice role="status" requestError={stale} next={text('error.weRetry')} />}
       {apps.state === 'ready' && apps.value.apps.length > 0 && <Apps apps={apps.value.apps} />}
       {signIn && <PasskeyOffer />}
     </>
@@ -81,8 +83,8 @@ function devices({ complete, sessions }: { complete: boolean; sessions: unknown[
   return complete ? text('home.devices', { count: sessions.length }) : text('sessions.this')
 }
 
-function latest([event]: Parameters<typeof happened>[0][]): string {
-  return event ? `${happened(event)} · ${ago(new Date(event.at))}` : text('activity.none')
+function latest([event]: Parameters<typeof describeEvent>[0][]): string {
+  return event ? `${describeEvent(event)} · ${ago(new Date(event.at))}` : text('activity.none')
 }
 
 interface RowProps {

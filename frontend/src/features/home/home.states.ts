@@ -39,7 +39,7 @@ export const states: State[] = [
   home('signing out', 'home.signingOut', { 'POST /api/auth/sign-out': 'never' }, signOut),
   home(
     'sign-out without an answer',
-    'trouble.weRetry',
+    'error.weRetry',
     { 'POST /api/auth/sign-out': 'lost' },
     signOut,
   ),
@@ -51,7 +51,7 @@ export const states: State[] = [
   ),
   home(
     'perhaps not signed in any more',
-    'trouble.weRetry',
+    'error.weRetry',
     { 'GET /api/auth/session': [signedIn, refused(503, 'unavailable')] },
     [{ returns: true }],
   ),

@@ -15,9 +15,9 @@ const page = (
 
 export const states: State[] = [
   page('link of the mail', 'notYou.text'),
-  page('ending', 'trouble.working', 'never'),
+  page('ending', 'error.working', 'never'),
   page('ended', 'notYou.ended', 'done'),
-  page('server away', 'trouble.weRetry', 'lost'),
+  page('server away', 'error.weRetry', 'lost'),
   page('server without its database', 'problem.unavailable', refused(503, 'unavailable')),
   page(
     'a limit',

@@ -9,7 +9,7 @@ import { Button } from '../../shared/ui/Button'
 import { Loading } from '../../shared/ui/Loading'
 import { Notice } from '../../shared/ui/Notice'
 import { StepHeading, Subheading } from '../../shared/ui/Subheading'
-import { useLimit, WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { useLimit, WriteError } from '../../shared/ui/WriteError'
 import { PasskeyProof } from './PasskeyProof'
 import { ProofCode } from './ProofCode'
 import styles from './ProofDialog.module.css'
@@ -55,7 +55,7 @@ export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Pr
     if (hasPasskeys()) get('/api/auth/passkey').then(() => setHasPasskey(true), send)
     else send()
   }, [])
-  const isAsked = requested || isLost || writing.busy || writing.trouble
+  const isAsked = requested || isLost || writing.busy || writing.requestError
 
   return (
     <dialog
@@ -93,11 +93,11 @@ export function ProofDialog({ email, isProvedElsewhere, onProved, onCancel }: Pr
       return <ProofCode requested={requested} onProved={onProved} onLost={lose} />
     if (requested)
       return <NoMail title={StepHeading} requested={requested} send={request} onSent={take} />
-    if (!(isLost || writing.trouble || hasPasskey)) return <Loading />
+    if (!(isLost || writing.requestError || hasPasskey)) return <Loading />
     return (
       <>
         {isLost && <Notice role="status">{text('problem.no_pending_code')}</Notice>}
-        <WriteTrouble writing={writing} next="" waitId={limit.waitId} />
+        <WriteError writing={writing} next="" waitId={limit.waitId} />
         <Button
           look={hasPasskey ? 'plain' : 'main'}
           busy={writing.busy && text('signIn.sending')}

@@ -4,11 +4,11 @@ import { repeatUntilAnswered } from '../../shared/api/repeat'
 import { useRead } from '../../shared/api/useRead'
 import { useWrite } from '../../shared/api/useWrite'
 import { text } from '../../shared/i18n/text'
+import { ErrorNotice } from '../../shared/ui/ErrorNotice'
+import { ErrorPage } from '../../shared/ui/ErrorPage'
 import { Heading } from '../../shared/ui/Heading'
 import { Loading } from '../../shared/ui/Loading'
 import { Subheading } from '../../shared/ui/Subheading'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
-import { TroublePage } from '../../shared/ui/TroublePage'
 import { WriteButton } from '../../shared/ui/WriteButton'
 import { Outcome } from './Outcome'
 import { afterBegin, canBegin, ToSignIn } from './ToSignIn'
@@ -27,7 +27,11 @@ export function BeginRecovery() {
   }, [isStopped, reload])
 
   if (read.state === 'loading') {
-    return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
+    return read.requestError ? (
+      <ErrorPage requestError={read.requestError} onRetry={reload} />
+    ) : (
+      <Loading />
+    )
   }
   if (read.state === 'ready') {
     const stop = () =>
@@ -42,13 +46,17 @@ export function BeginRecovery() {
             {text('recovery.stop')}
           </WriteButton>
         )}
-        {read.trouble && (
-          <TroubleNotice role="status" trouble={read.trouble} next={text('trouble.weRetry')} />
+        {read.requestError && (
+          <ErrorNotice
+            role="status"
+            requestError={read.requestError}
+            next={text('error.weRetry')}
+          />
         )}
       </Wait>
     )
   }
-  if (!isNone) return <TroublePage trouble={read.refusal} onRetry={reload} />
+  if (!isNone) return <ErrorPage requestError={read.refusal} onRetry={reload} />
   const begin = (recovery: Recovery) => {
     // Once it is over, the code that has begun it begins no other.
     history.replaceState(null, '', location.pathname + afterBegin())

@@ -46,10 +46,10 @@ const link = (
 
 export const states: State[] = [
   page('a passkey is needed', 'recovery.lostText'),
-  begun('starting', 'trouble.working', 'never'),
+  begun('starting', 'error.working', 'never'),
   begun('started', 'recovery.meanwhile', waits),
   begun('the code is too long ago', 'recovery.none', none),
-  begun('not started', 'trouble.weRetry', 'lost'),
+  begun('not started', 'error.weRetry', 'lost'),
   waiting('waiting', 'recovery.until'),
   waiting('the last hour', 'recovery.until', {
     'GET /api/auth/recovery': { now: serverTime(0), ends_at: serverTime(3000) },
@@ -57,10 +57,10 @@ export const states: State[] = [
   waiting('the wait is over', 'recovery.overText', {
     'GET /api/auth/recovery': { now: serverTime(0), ends_at: serverTime(0) },
   }),
-  waiting('perhaps old', 'trouble.weRetry', { 'GET /api/auth/recovery': [waits, 'lost'] }, [
+  waiting('perhaps old', 'error.weRetry', { 'GET /api/auth/recovery': [waits, 'lost'] }, [
     { returns: true },
   ]),
-  waiting('stopping', 'trouble.working', { 'DELETE /api/auth/recovery': 'never' }, second),
+  waiting('stopping', 'error.working', { 'DELETE /api/auth/recovery': 'never' }, second),
   waiting(
     'stopped',
     'activity.recovery_stopped',
@@ -69,19 +69,19 @@ export const states: State[] = [
   ),
   waiting(
     'not stopped',
-    'trouble.pressAgain',
+    'error.pressAgain',
     { 'DELETE /api/auth/recovery': refused(503, 'unavailable') },
     second,
   ),
   waiting('of another browser', 'recovery.until', { 'DELETE /api/auth/recovery': 'done' }, second),
   { ...page('none', 'recovery.none'), path: '/recovery' },
   page('taking its time', 'page.loading', { 'GET /api/auth/recovery': 'never' }),
-  page('server away', 'trouble.unreachable', { 'GET /api/auth/recovery': 'lost' }),
+  page('server away', 'error.unreachable', { 'GET /api/auth/recovery': 'lost' }),
   page('fault of the server', 'problem.internal_error', {
     'GET /api/auth/recovery': refused(500, 'internal_error'),
   }),
   link('link of the mail', 'recovery.stopText'),
-  link('stopping by the link', 'trouble.working', 'never'),
+  link('stopping by the link', 'error.working', 'never'),
   link('stopped by the link', 'recovery.notYou', 'done'),
   link('link that is too old', 'recovery.none', none),
 ]

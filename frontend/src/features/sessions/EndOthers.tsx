@@ -8,7 +8,7 @@ import { Button } from '../../shared/ui/Button'
 import { Changing } from '../../shared/ui/Changing'
 import section from '../../shared/ui/Section.module.css'
 import { Subheading } from '../../shared/ui/Subheading'
-import { WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { WriteError } from '../../shared/ui/WriteError'
 
 interface Props {
   /** The number of other devices, at least one. */
@@ -47,11 +47,11 @@ export function EndOthers({ count, keys, refusals, onEnded }: Props) {
   return (
     <section class={section.section}>
       <Subheading focus>{text('sessions.endOthersSure', { count })}</Subheading>
-      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
+      <WriteError writing={writing} next={text('error.pressAgain')} />
       <div class={section.actions}>
         <Button
           look="danger"
-          busy={writing.busy && !withKeys && text('trouble.working')}
+          busy={writing.busy && !withKeys && text('error.working')}
           onClick={() => end(false)}
         >
           {text('home.signOut')}
@@ -59,7 +59,7 @@ export function EndOthers({ count, keys, refusals, onEnded }: Props) {
         {keys > 0 && (
           <Button
             look="danger"
-            busy={writing.busy && withKeys && text('trouble.working')}
+            busy={writing.busy && withKeys && text('error.working')}
             onClick={() => end(true)}
           >
             <Changing>{text('sessions.endWithKeys', { count: keys })}</Changing>

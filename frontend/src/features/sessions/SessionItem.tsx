@@ -10,7 +10,7 @@ import { Changing } from '../../shared/ui/Changing'
 import { Icon } from '../../shared/ui/Icon'
 import { calendarTime } from '../../shared/ui/Moment'
 import rows from '../../shared/ui/Rows.module.css'
-import { WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { WriteError } from '../../shared/ui/WriteError'
 
 interface Props {
   session: ListedSession
@@ -45,13 +45,13 @@ export function SessionItem({ session, refusals, onEnded }: Props) {
             <Changing>{text('sessions.apps', { apps: inOneLine(session.apps) })}</Changing>
           </p>
         )}
-        <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
+        <WriteError writing={writing} next={text('error.pressAgain')} />
       </div>
       {!session.current && (
         <Button
           look="small"
           name={text('sessions.signOutOf', { browser })}
-          busy={writing.busy && text('trouble.working')}
+          busy={writing.busy && text('error.working')}
           onClick={end}
         >
           {text('home.signOut')}

@@ -23,7 +23,7 @@ export function SessionsPage() {
   const refusals = { not_with_this_store: () => setAlone(true) }
   const { list, removed } = useNextButton()
   // The keys are shown from the beginning; if they cannot be read, the rest is shown.
-  const rest = keys.read.trouble ? read : keys.read
+  const rest = keys.read.requestError ? read : keys.read
   const whole = read.state === 'ready' && rest.state === 'loading' ? rest : read
   const known = keys.read.state === 'ready' ? keys.read.value : undefined
   const accessKeys = known?.access_keys ?? []

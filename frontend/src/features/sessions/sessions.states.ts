@@ -60,15 +60,15 @@ export const states: State[] = [
     [openConfirmation, all],
   ),
   page('taking their time', 'page.loading', { 'GET /api/sessions': 'never' }),
-  page('server away', 'trouble.weRetry', { 'GET /api/sessions': refused(503, 'unavailable') }),
-  page('perhaps old', 'trouble.weRetry', { 'GET /api/sessions': [both, 'lost'] }, [
+  page('server away', 'error.weRetry', { 'GET /api/sessions': refused(503, 'unavailable') }),
+  page('perhaps old', 'error.weRetry', { 'GET /api/sessions': [both, 'lost'] }, [
     { returns: true },
   ]),
-  page('ending one', 'trouble.working', { 'DELETE /api/sessions/{id}': 'never' }, [one]),
-  page('one without an answer', 'trouble.weRetry', { 'DELETE /api/sessions/{id}': 'lost' }, [one]),
+  page('ending one', 'error.working', { 'DELETE /api/sessions/{id}': 'never' }, [one]),
+  page('one without an answer', 'error.weRetry', { 'DELETE /api/sessions/{id}': 'lost' }, [one]),
   page(
     'one not ended',
-    'trouble.pressAgain',
+    'error.pressAgain',
     { 'DELETE /api/sessions/{id}': refused(503, 'unavailable') },
     [one],
   ),
@@ -79,13 +79,13 @@ export const states: State[] = [
     [one],
   ),
   page('ending all others, to confirm', 'sessions.endOthersSure', {}, [openConfirmation]),
-  page('ending all others', 'trouble.working', { 'DELETE /api/sessions': 'never' }, [
+  page('ending all others', 'error.working', { 'DELETE /api/sessions': 'never' }, [
     openConfirmation,
     all,
   ]),
   page(
     'others not ended',
-    'trouble.pressAgain',
+    'error.pressAgain',
     { 'DELETE /api/sessions': refused(503, 'unavailable') },
     [openConfirmation, all],
   ),
@@ -106,7 +106,7 @@ export const states: State[] = [
   ),
   page('apps that were opened', 'sessions.apps', { 'GET /api/sessions': withApps }),
   withKeys('with access keys', 'keys.title'),
-  page('access keys unavailable', 'trouble.weRetry', {
+  page('access keys unavailable', 'error.weRetry', {
     'GET /api/account/access-keys': refused(503, 'unavailable'),
   }),
   withKeys(
@@ -118,15 +118,13 @@ export const states: State[] = [
   withKeys('ending all others and the keys, to confirm', 'sessions.endWithKeys', {}, [
     openConfirmation,
   ]),
-  withKeys(
-    'ending all others and the keys',
-    'trouble.working',
-    { 'DELETE /api/sessions': 'never' },
-    [openConfirmation, allAndKeys],
-  ),
+  withKeys('ending all others and the keys', 'error.working', { 'DELETE /api/sessions': 'never' }, [
+    openConfirmation,
+    allAndKeys,
+  ]),
   withKeys(
     'others and keys not ended',
-    'trouble.pressAgain',
+    'error.pressAgain',
     { 'DELETE /api/sessions': refused(503, 'unavailable') },
     [openConfirmation, allAndKeys],
   ),

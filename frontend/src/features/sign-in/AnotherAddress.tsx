@@ -5,7 +5,7 @@ import { needsAnotherAddress } from '../../shared/code/delivery'
 import { text } from '../../shared/i18n/text'
 import { Button } from '../../shared/ui/Button'
 import { Changing } from '../../shared/ui/Changing'
-import { WriteTrouble } from '../../shared/ui/WriteTrouble'
+import { WriteError } from '../../shared/ui/WriteError'
 import type { Arrival } from './SignInPage'
 
 interface Props {
@@ -25,7 +25,7 @@ export function AnotherAddress({ pending, isClosed = false, onSignIn }: Props) {
     <div>
       <Button
         look={isRemedy ? 'main' : 'quiet'}
-        busy={writing.busy && text('trouble.working')}
+        busy={writing.busy && text('error.working')}
         onClick={() =>
           writing.write(
             () => del('/api/auth/code', id),
@@ -35,7 +35,7 @@ export function AnotherAddress({ pending, isClosed = false, onSignIn }: Props) {
       >
         <Changing>{text(wrong ? 'address.change' : 'address.another')}</Changing>
       </Button>
-      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
+      <WriteError writing={writing} next={text('error.pressAgain')} />
     </div>
   )
 }

@@ -24,7 +24,7 @@ export function CodeElsewhere({ code, onSignedIn, onNewAddress, onSignIn }: Prop
   const { read } = useRead('/api/auth/session')
   if (read.state === 'ready')
     return <SignedInAlready code={code} onSignedIn={onSignedIn} onNewAddress={onNewAddress} />
-  if (read.state === 'loading' && !read.trouble) return <Loading />
+  if (read.state === 'loading' && !read.requestError) return <Loading />
 
   return (
     <>

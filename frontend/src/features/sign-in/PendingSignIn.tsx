@@ -8,9 +8,9 @@ import { rememberSignIn } from '../../shared/code/welcome'
 import { text } from '../../shared/i18n/text'
 import { keep } from '../../shared/keep'
 import { tellOtherTabs, useOtherTabs } from '../../shared/tabs'
+import { ErrorPage } from '../../shared/ui/ErrorPage'
 import { Heading } from '../../shared/ui/Heading'
 import { Loading } from '../../shared/ui/Loading'
-import { TroublePage } from '../../shared/ui/TroublePage'
 import { AnotherAddress } from './AnotherAddress'
 import { CodeElsewhere } from './CodeElsewhere'
 import type { Arrival } from './SignInPage'
@@ -56,7 +56,11 @@ export function PendingSignIn({
   })
 
   if (read.state === 'loading') {
-    return read.trouble ? <TroublePage trouble={read.trouble} onRetry={reload} /> : <Loading />
+    return read.requestError ? (
+      <ErrorPage requestError={read.requestError} onRetry={reload} />
+    ) : (
+      <Loading />
+    )
   }
   if (read.state === 'ready') {
     return (
@@ -83,7 +87,7 @@ export function PendingSignIn({
       />
     )
   }
-  return <TroublePage trouble={read.refusal} onRetry={reload} />
+  return <ErrorPage requestError={read.refusal} onRetry={reload} />
 }
 
 interface StepsProps

@@ -3,18 +3,18 @@ import { useState } from 'preact/hooks'
 import {
   type CameFrom,
   type CodeRequest,
+  type RequestError,
   requestCode,
   type SignedOut,
-  type Trouble,
 } from '../../shared/api/http'
 import { useWrite } from '../../shared/api/useWrite'
 import { EmailForm } from '../../shared/code/EmailForm'
 import { text } from '../../shared/i18n/text'
 import { kept } from '../../shared/kept'
 import { Changing } from '../../shared/ui/Changing'
+import { ErrorNotice } from '../../shared/ui/ErrorNotice'
 import { Heading } from '../../shared/ui/Heading'
 import { Notice } from '../../shared/ui/Notice'
-import { TroubleNotice } from '../../shared/ui/TroubleNotice'
 
 /**
  * The context of the sign-in form: the reason for it, or how a session ended, and the used address.
@@ -35,7 +35,7 @@ interface Props {
   leadsOn?: boolean
   Hint?: ComponentProps<typeof EmailForm>['Hint']
   /** The error because of which the user may be signed in without the page knowing it. */
-  stale: Trouble | undefined
+  stale: RequestError | undefined
   onCodeRequested: (request: CodeRequest) => void
 }
 
@@ -64,7 +64,7 @@ export function SignInPage({ arrival, app, leadsOn, Hint, stale, onCodeRequested
         send={(email) => requestCode('/api/auth/code', { email, ...(app && { arrival: app }) })}
         onSent={onCodeRequested}
       />
-      {stale && <TroubleNotice role="status" trouble={stale} next={text('trouble.weRetry')} />}
+      {stale && <ErrorNotice role="status" requestError={stale} next={text('error.weRetry')} />}
     </>
   )
 }

@@ -133,7 +133,7 @@ export const states: State[] = [
   ),
   tried('sign-up closed', 'problem.sign_up_closed', refused(403, 'sign_up_closed')),
   tried('expired as it was tried', 'problem.code_expired', refused(410, 'code_expired')),
-  tried('server away', 'trouble.unreachable', 'lost'),
+  tried('server away', 'error.unreachable', 'lost'),
   tried('fault of the server', 'problem.internal_error', refused(500, 'internal_error')),
   mail('expired', 'spent.expired', { expires_at: serverTime(0), resend_at: serverTime(0) }),
   mail('locked, and no new code yet', 'spent.locked', { tries_left: 0, resend_at: serverTime(45) }),
@@ -171,7 +171,7 @@ export const states: State[] = [
   ),
   requested(
     'no mail and no code, too many requests',
-    'trouble.againIn',
+    'error.againIn',
     [noMail({ resend_at: serverTime(0) }), refused(429, 'too_many_requests', { retry_after: 754 })],
     [{ press: 0, on: 'noMail.next' }],
   ),
@@ -185,13 +185,13 @@ export const states: State[] = [
     'problem.too_many_requests',
     refused(429, 'too_many_requests', { retry_after: 3000 }),
   ),
-  page('another address, not now', 'trouble.weRetry', { 'DELETE /api/auth/code': 'lost' }, [
+  page('another address, not now', 'error.weRetry', { 'DELETE /api/auth/code': 'lost' }, [
     { press: 2 },
   ]),
-  page('news that do not come', 'trouble.weRetry', { 'GET /api/auth/code': [due, 'lost'] }, [
+  page('news that do not come', 'error.weRetry', { 'GET /api/auth/code': [due, 'lost'] }, [
     { returns: true },
   ]),
-  page('server away on arrival', 'trouble.unreachable', { 'GET /api/auth/code': 'lost' }),
+  page('server away on arrival', 'error.unreachable', { 'GET /api/auth/code': 'lost' }),
   {
     ...page('code for another browser', 'elsewhere.typeThere', {
       'GET /api/auth/code': refused(404, 'no_pending_code'),

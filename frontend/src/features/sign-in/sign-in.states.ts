@@ -57,7 +57,7 @@ export const states: State[] = [
   passkey('passkey not known', 'problem.unknown_passkey', 'succeeds', {
     'POST /api/auth/passkey': refused(401, 'unknown_passkey'),
   }),
-  passkey('passkey with the server away', 'trouble.unreachable', 'succeeds', {
+  passkey('passkey with the server away', 'error.unreachable', 'succeeds', {
     'POST /api/auth/passkey': 'lost',
   }),
   passkey('too many passkeys refused', 'problem.too_many_requests', 'succeeds', {
@@ -80,15 +80,15 @@ export const states: State[] = [
   ),
   requested(
     'too many requests, for hours',
-    'trouble.againTomorrow',
+    'error.againTomorrow',
     refused(429, 'too_many_requests', { retry_after: 86_000 }),
   ),
   requested(
     'too many requests, over',
-    'trouble.over',
+    'error.over',
     refused(429, 'too_many_requests', { retry_after: 0 }),
   ),
-  requested('server away', 'trouble.unreachable', 'lost'),
+  requested('server away', 'error.unreachable', 'lost'),
   requested('fault of the server', 'problem.internal_error', refused(500, 'internal_error')),
   { ...form('cookies blocked', 'problem.browser_token_missing'), without: 'cookies' },
   requested(
@@ -98,7 +98,7 @@ export const states: State[] = [
   ),
   form(
     'perhaps signed in by now',
-    'trouble.weRetry',
+    'error.weRetry',
     { 'GET /api/auth/session': [refused(401, 'not_signed_in'), 'lost'] },
     [{ returns: true }],
   ),

@@ -42,10 +42,10 @@ export class Unreachable extends Error {
   }
 }
 
-export type Trouble = Refused | Unreachable
+export type RequestError = Refused | Unreachable
 
 /** Whether a thrown value is an outcome of a call, and not a bug of this program. */
-export function isTrouble(error: unknown): error is Trouble {
+export function isRequestError(error: unknown): error is RequestError {
   return error instanceof Refused || error instanceof Unreachable
 }
 
@@ -202,7 +202,7 @@ async function send(
     return await read(await fetch(path, init))
   } catch (error) {
     signal?.throwIfAborted()
-    throw isTrouble(error) ? error : new Unreachable(error)
+    throw isRequestError(error) ? error : new Unreachable(error)
   }
 }
 

@@ -54,7 +54,7 @@ function isDeleted({ signed_out }: Problem): boolean {
  * useWrite for signed-in users. A call that requires a fresh sign-in is repeated after a step-up.
  */
 export function useAuthedWrite(attempt?: Attempt): Writing {
-  const { busy, trouble, write } = useWrite(attempt)
+  const { busy, requestError, write } = useWrite(attempt)
   const { recheck, end, prove } = useContext(InsideContext)
 
   function ownWrite<T>(
@@ -68,5 +68,5 @@ export function useAuthedWrite(attempt?: Attempt): Writing {
       ...refusals,
     })
   }
-  return { busy, trouble, write: ownWrite }
+  return { busy, requestError, write: ownWrite }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
-import { Refused, type Trouble, Unreachable } from './http'
+import { Refused, type RequestError, Unreachable } from './http'
 import { repeatUntilAnswered } from './repeat'
 
 const refused = (status: number) =>
@@ -16,7 +16,7 @@ describe('an idempotent call', () => {
       .mockRejectedValueOnce(lost)
       .mockRejectedValueOnce(lost)
       .mockResolvedValue('response')
-    const failures: Trouble[] = []
+    const failures: RequestError[] = []
     const result = repeatUntilAnswered(call, (each) => failures.push(each), signal())
     await vi.advanceTimersByTimeAsync(3000)
     expect(await result).toBe('response')

@@ -1,4 +1,4 @@
-import { type Trouble, Unreachable } from './http'
+import { type RequestError, Unreachable } from './http'
 import { pause, sleep } from './retry'
 
 /** The time in which the server gives a repeated request the answer of the first one. */
@@ -6,13 +6,13 @@ const repeatable = 120_000
 
 /**
  * Makes an idempotent call, and repeats it until an answer arrives: the first request may have
- * reached the server. Each failure is passed to `onTrouble`. Throws a refusal, the last failure
+ * reached the server. Each failure is passed to `onError`. Throws a refusal, the last failure
  * once a repeat could get another answer, and the signal's reason if `signal` aborts between two
  * requests.
  */
 export async function repeatUntilAnswered<T>(
   call: () => Promise<T>,
-  onTrouble: (trouble: Trouble) => void,
+  onError: (requestError: RequestError) => void,
   signal: AbortSignal,
 ): Promise<T> {
   const started = performance.now()
@@ -23,7 +23,7 @@ export async function repeatUntilAnswered<T>(
       if (!(error instanceof Unreachable)) throw error
       const wait = pause(tries, error)
       if (performance.now() + wait - started > repeatable) throw error
-      onTrouble(error)
+      onError(error)
       await sleep(wait, signal)
     }
   }

@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import type { Problem } from './http'
-import { Refused, type Trouble, Unreachable } from './http'
+import { Refused, type RequestError, Unreachable } from './http'
 import { pause, untilAnswered } from './retry'
 
 const refused = (status: number, more: Partial<Problem> = {}) =>
@@ -33,18 +33,18 @@ test.each([
   ['500', refused(500)],
   ['503', refused(503)],
   ['429', refused(429)],
-])('%s is reported, and retried until there is a response', async (_, trouble) => {
+])('%s is reported, and retried until there is a response', async (_, requestError) => {
   const read = vi
     .fn()
-    .mockRejectedValueOnce(trouble)
-    .mockRejectedValueOnce(trouble)
+    .mockRejectedValueOnce(requestError)
+    .mockRejectedValueOnce(requestError)
     .mockResolvedValue('response')
-  const reported: Trouble[] = []
+  const reported: RequestError[] = []
   const result = untilAnswered(read, (each) => reported.push(each), new AbortController().signal)
   await vi.advanceTimersByTimeAsync(1000)
   await vi.advanceTimersByTimeAsync(2000)
   expect(await result).toBe('response')
-  expect(reported).toEqual([trouble, trouble])
+  expect(reported).toEqual([requestError, requestError])
 })
 
 test.each([400, 401, 404])('a %i is final', async (status) => {

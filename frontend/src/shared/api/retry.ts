@@ -1,11 +1,11 @@
-import { isTrouble, Refused, type Trouble, Unreachable } from './http'
+import { isRequestError, Refused, type RequestError, Unreachable } from './http'
 
 const longestPause = 30_000
 
 /** Whether a retry can help: no answer, a server error, or a Retry-After. */
-export function passes(trouble: Trouble): boolean {
-  if (trouble instanceof Unreachable) return true
-  const { status } = trouble.problem
+export function isTransient(requestError: RequestError): boolean {
+  if (requestError instanceof Unreachable) return true
+  const { status } = requestError.problem
   return status >= 500 || status === 408 || status === 429
 }
 
@@ -13,20 +13,21 @@ export function passes(trouble: Trouble): boolean {
  * Milliseconds before the next attempt: 1 s, 2 s, 4 s … up to 30 s, each with a random reduction of
  * up to half as jitter. Never less than the server's Retry-After.
  */
-export function pause(tries: number, trouble?: Trouble): number {
+export function pause(tries: number, requestError?: RequestError): number {
   const backoff = Math.min(1000 * 2 ** tries, longestPause) * (1 - Math.random() / 2)
-  const asked = trouble instanceof Refused ? trouble.problem.retry_after : trouble?.retryAfter
+  const asked =
+    requestError instanceof Refused ? requestError.problem.retry_after : requestError?.retryAfter
   return Math.max(backoff, (asked ?? 0) * 1000)
 }
 
 /**
- * Reads until an answer arrives. A transient failure is passed to `onTrouble` and retried, unless
+ * Reads until an answer arrives. A transient failure is passed to `onError` and retried, unless
  * the page is hidden by then: pages read again when they become visible. Other failures are thrown.
  * Throws the signal's reason if `signal` aborts.
  */
 export async function untilAnswered<T>(
   read: (signal: AbortSignal) => Promise<T>,
-  onTrouble: (trouble: Trouble) => void,
+  onError: (requestError: RequestError) => void,
   signal: AbortSignal,
 ): Promise<T> {
   for (let tries = 0; ; tries++) {
@@ -34,8 +35,8 @@ export async function untilAnswered<T>(
       return await read(signal)
     } catch (error) {
       signal.throwIfAborted()
-      if (!(isTrouble(error) && passes(error))) throw error
-      onTrouble(error)
+      if (!(isRequestError(error) && isTransient(error))) throw error
+      onError(error)
       await sleep(pause(tries, error), signal)
       if (document.visibilityState === 'hidden') await aborted(signal)
     }

@@ -1,17 +1,17 @@
 import type { RefObject } from 'preact'
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { refusalOnArrival } from './arrival'
-import { type Answer, type GetPath, get, Refused, refusalOfFault, type Trouble } from './http'
+import { type Answer, type GetPath, get, Refused, type RequestError, refusalOfFault } from './http'
 import { untilAnswered } from './retry'
 
 /**
- * The state of a resource on the server. `trouble` is set while reads are retried; the last value
- * stays. `receivedAt` is performance.now() at the answer, to continue the server's clock.
+ * The state of a resource on the server. `requestError` is set while reads are retried; the last
+ * value stays. `receivedAt` is performance.now() at the answer, to continue the server's clock.
  */
 export type Read<T> =
-  | { state: 'loading'; trouble?: Trouble }
-  | { state: 'ready'; value: T; receivedAt: number; trouble?: Trouble }
-  | { state: 'refused'; refusal: Refused; trouble?: Trouble }
+  | { state: 'loading'; requestError?: RequestError }
+  | { state: 'ready'; value: T; receivedAt: number; requestError?: RequestError }
+  | { state: 'refused'; refusal: Refused; requestError?: RequestError }
 
 interface ReadOptions<T> {
   /** The id of the resource, as `get` accepts it. */
@@ -50,7 +50,7 @@ export function useRead<Path extends GetPath>(
     if (refusal) return settle({ state: 'refused', refusal })
     untilAnswered(
       (signal) => get(path, signal, id?.current),
-      (trouble) => setRead((last) => ({ ...last, trouble })),
+      (requestError) => setRead((last) => ({ ...last, requestError })),
       signal,
     ).then(
       (value) => settle({ state: 'ready', value, receivedAt: performance.now() }),

@@ -1,13 +1,13 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { isTrouble, type Problem, Refused, refusalOfFault, type Trouble } from './http'
+import { isRequestError, type Problem, Refused, type RequestError, refusalOfFault } from './http'
 
-/** The refusals that a form handles itself, by code; every other one becomes its `trouble`. */
+/** The refusals that a form handles itself, by code; every other one becomes its `requestError`. */
 export type Refusals = Partial<Record<Problem['code'], (problem: Problem) => void>>
 
 export interface Writing {
   busy: boolean
   /** The error of the last call; while `busy`, the call is being repeated. */
-  trouble: Trouble | undefined
+  requestError: RequestError | undefined
   /** Makes the call, unless another one is in flight. */
   write: <T>(
     call: () => Promise<T>,
@@ -19,7 +19,7 @@ export interface Writing {
 /** Makes a call with its own retries, as repeatUntilAnswered does for an idempotent one. */
 export type Attempt = <T>(
   call: () => Promise<T>,
-  onTrouble: (trouble: Trouble) => void,
+  onError: (requestError: RequestError) => void,
   signal: AbortSignal,
 ) => Promise<T>
 
@@ -30,15 +30,15 @@ const once: Attempt = (call) => call()
  */
 export function useWrite(attempt = once): Writing {
   const [busy, setBusy] = useState(false)
-  const [trouble, setTrouble] = useState<Trouble>()
+  const [requestError, setRequestError] = useState<RequestError>()
   const running = useRef(false)
   const [unmounted] = useState(() => new AbortController())
   useEffect(() => () => unmounted.abort(), [unmounted])
 
   function fail(error: unknown, refusals: Refusals) {
     if (error === unmounted.signal.reason) return
-    const trouble = isTrouble(error) ? error : refusalOfFault(error)
-    setTrouble(isHandled(trouble, refusals) ? undefined : trouble)
+    const requestError = isRequestError(error) ? error : refusalOfFault(error)
+    setRequestError(isHandled(requestError, refusals) ? undefined : requestError)
   }
 
   async function write<T>(
@@ -49,10 +49,10 @@ export function useWrite(attempt = once): Writing {
     if (running.current) return
     running.current = true
     setBusy(true)
-    setTrouble(undefined)
+    setRequestError(undefined)
     try {
-      const answer = await attempt(call, setTrouble, unmounted.signal)
-      setTrouble(undefined)
+      const answer = await attempt(call, setRequestError, unmounted.signal)
+      setRequestError(undefined)
       done(answer)
     } catch (error) {
       fail(error, refusals)
@@ -62,12 +62,12 @@ export function useWrite(attempt = once): Writing {
     }
   }
 
-  return { busy, trouble, write }
+  return { busy, requestError, write }
 }
 
-function isHandled(trouble: Trouble, refusals: Refusals): boolean {
-  if (!(trouble instanceof Refused)) return false
-  const answer = refusals[trouble.problem.code]
-  answer?.(trouble.problem)
+function isHandled(requestError: RequestError, refusals: Refusals): boolean {
+  if (!(requestError instanceof Refused)) return false
+  const answer = refusals[requestError.problem.code]
+  answer?.(requestError.problem)
   return answer !== undefined
 }

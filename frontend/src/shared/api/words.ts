@@ -1,5 +1,5 @@
 import { hasText, type Key, text } from '../i18n/text'
-import { type Problem, Refused, type Trouble } from './http'
+import { type Problem, Refused, type RequestError } from './http'
 
 type Code = Problem['code']
 
@@ -19,9 +19,9 @@ const outOfStep = [
 ] as const satisfies readonly Code[]
 
 /** Describes the error for users, in a sentence or two. */
-export function inWords(trouble: Trouble): string {
-  if (trouble instanceof Refused) return refusalInWords(trouble.problem)
-  return text(navigator.onLine ? 'trouble.unreachable' : 'trouble.offline')
+export function inWords(requestError: RequestError): string {
+  if (requestError instanceof Refused) return refusalInWords(requestError.problem)
+  return text(navigator.onLine ? 'error.unreachable' : 'error.offline')
 }
 
 /**
@@ -34,18 +34,18 @@ export function refusalInWords({ code, detail }: Problem): string {
 }
 
 /** The request id to quote when asking for help, for errors of the server. */
-export function reference(trouble: Trouble): string | undefined {
-  return trouble instanceof Refused && trouble.problem.status >= 500
-    ? trouble.problem.request_id
+export function reference(requestError: RequestError): string | undefined {
+  return requestError instanceof Refused && requestError.problem.status >= 500
+    ? requestError.problem.request_id
     : undefined
 }
 
 /**
  * For a reached limit: the milliseconds until it allows another attempt; 0 once they have passed.
  */
-export function timeToWait(trouble: Trouble | undefined): number | undefined {
-  if (!(trouble instanceof Refused) || trouble.problem.status !== 429) return undefined
-  const { retry_after: seconds } = trouble.problem
+export function timeToWait(requestError: RequestError | undefined): number | undefined {
+  if (!(requestError instanceof Refused) || requestError.problem.status !== 429) return undefined
+  const { retry_after: seconds } = requestError.problem
   if (seconds === undefined) return undefined
-  return Math.max(0, seconds * 1000 - (performance.now() - trouble.receivedAt))
+  return Math.max(0, seconds * 1000 - (performance.now() - requestError.receivedAt))
 }

@@ -7,7 +7,7 @@ import { refusalInWords } from '../api/words'
 import { text } from '../i18n/text'
 import { Button } from '../ui/Button'
 import { TextField } from '../ui/TextField'
-import { useLimit, WriteTrouble } from '../ui/WriteTrouble'
+import { useLimit, WriteError } from '../ui/WriteError'
 import { cleanCode, codeFault } from './code'
 import type { Flow } from './flow'
 import styles from './form.module.css'
@@ -151,7 +151,7 @@ export function CodeForm<Answer>(props: Props<Answer>) {
           },
         }}
       />
-      <WriteTrouble writing={writing} next={text('trouble.kept')} waitId={limit.waitId} />
+      <WriteError writing={writing} next={text('error.kept')} waitId={limit.waitId} />
       <Button
         type="submit"
         look={look}

@@ -2,7 +2,7 @@ import type { ComponentChildren, FunctionComponent } from 'preact'
 import { useState } from 'preact/hooks'
 import type { CodeRequest, Problem } from '../api/http'
 import { text } from '../i18n/text'
-import { TroubleNotice } from '../ui/TroubleNotice'
+import { ErrorNotice } from '../ui/ErrorNotice'
 import { CodeEntry } from './CodeEntry'
 import { CodeSpent } from './CodeSpent'
 import type { Flow } from './flow'
@@ -30,7 +30,7 @@ interface Props<Answer> {
 
 /** The steps from a queued mail to the right code, or to a used one and a new request. */
 export function CodeSteps<Answer>({ flow, reading, received, children, ...rest }: Props<Answer>) {
-  const { value: pending, trouble } = received
+  const { value: pending, requestError } = received
   const [request, setRequest] = useState(rest.request)
   // The answer to the last attempt, if it was final for the code.
   const [verdict, setVerdict] = useState<{ problem: Problem; id: string }>()
@@ -67,7 +67,9 @@ export function CodeSteps<Answer>({ flow, reading, received, children, ...rest }
         />
       )}
       {children}
-      {trouble && <TroubleNotice role="status" trouble={trouble} next={text('trouble.weRetry')} />}
+      {requestError && (
+        <ErrorNotice role="status" requestError={requestError} next={text('error.weRetry')} />
+      )}
     </>
   )
 }

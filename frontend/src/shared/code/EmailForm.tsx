@@ -8,7 +8,7 @@ import { text } from '../i18n/text'
 import { Button } from '../ui/Button'
 import { Notice } from '../ui/Notice'
 import { TextField } from '../ui/TextField'
-import { useLimit, WriteTrouble } from '../ui/WriteTrouble'
+import { useLimit, WriteError } from '../ui/WriteError'
 import styles from './form.module.css'
 
 interface Props {
@@ -49,9 +49,9 @@ export function EmailForm({
 }: Props) {
   const [email, setEmail] = useState(initial)
   const [fault, setFault] = useState(initialFault)
-  const { busy, trouble, write } = writing
+  const { busy, requestError, write } = writing
   const limit = useLimit(writing)
-  const blocksCookies = !navigator.cookieEnabled || isRefusal(trouble, 'browser_token_missing')
+  const blocksCookies = !navigator.cookieEnabled || isRefusal(requestError, 'browser_token_missing')
   const input = useRef<HTMLInputElement>(null)
 
   useEffect(() => {
@@ -101,7 +101,7 @@ export function EmailForm({
       {blocksCookies ? (
         <Notice role="alert">{text('problem.browser_token_missing')}</Notice>
       ) : (
-        <WriteTrouble writing={writing} next={text('trouble.kept')} waitId={limit.waitId} />
+        <WriteError writing={writing} next={text('error.kept')} waitId={limit.waitId} />
       )}
       <Button type="submit" busy={busy && text('signIn.sending')} {...limit.button}>
         {text('signIn.send')}

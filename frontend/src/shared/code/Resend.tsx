@@ -8,7 +8,7 @@ import { Button } from '../ui/Button'
 import { Changing } from '../ui/Changing'
 import hidden from '../ui/hidden.module.css'
 import { long, untilThen } from '../ui/untilThen'
-import { useLimit, WriteTrouble } from '../ui/WriteTrouble'
+import { useLimit, WriteError } from '../ui/WriteError'
 import styles from './Resend.module.css'
 import type { Received } from './received'
 import { useSecondsUntil } from './useTimeLeft'
@@ -76,7 +76,7 @@ export function Resend({
       <div role="status" id={noteId} class={styles.note}>
         {note && <span key={note}>{richText(note, { email: <strong>{email}</strong> })}</span>}
       </div>
-      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={limit.waitId} />
+      <WriteError writing={writing} next={text('error.pressAgain')} waitId={limit.waitId} />
     </div>
   )
 }

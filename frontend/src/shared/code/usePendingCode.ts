@@ -24,7 +24,7 @@ export function usePendingCode(path: '/api/auth/code' | '/api/account/email', st
   if (read.state === 'ready') id.current = read.value.id
   const last = useRef({ state: '', polls: 0 })
   // After an error the read retries on its own, and when the page becomes visible.
-  const current = read.state === 'ready' && !read.trouble ? read : undefined
+  const current = read.state === 'ready' && !read.requestError ? read : undefined
 
   useEffect(() => {
     if (!current) return

@@ -1,7 +1,7 @@
 import { render } from '@testing-library/preact'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { allTexts } from '../testing/catalogues'
-import { hasText, learn, locale, richText, speak, text, use } from './text'
+import { hasText, loadLanguage, loadLazyTexts, locale, richText, text, use } from './text'
 
 afterEach(() => use(allTexts.en, 'en-GB'))
 
@@ -35,21 +35,21 @@ describe('the language', () => {
       ['de', 'de', 'Anmelden'],
     ],
   ])('for the requested languages %j is the first available one', async (requested, result) => {
-    await speak(requested)
+    await loadLanguage(requested)
     expect(current()).toEqual(result)
   })
 
   test('is always one that Intl accepts', async () => {
     for (const tag of ['en-US@posix', 'de_DE@euro', 'fr-', 'ja--JP', 'es\0', 'C.UTF-8']) {
-      await speak([tag])
+      await loadLanguage([tag])
       expect(() => new Date(0).toLocaleTimeString(locale()), tag).not.toThrow()
     }
   })
 
   test('is also that of the lazy texts', async () => {
-    await speak(['de'])
+    await loadLanguage(['de'])
     expect(hasText('home.signOut')).toBe(false)
-    await learn()
+    await loadLazyTexts()
     expect(text('home.signOut')).toBe('Abmelden')
     expect(text('signIn.title')).toBe('Anmelden')
   })
@@ -60,7 +60,7 @@ describe('the language', () => {
       throw new Error('the server is unavailable')
     })
     const fresh = await import('./text')
-    await fresh.speak(['de'])
+    await fresh.loadLanguage(['de'])
     expect([document.documentElement.lang, fresh.locale(), fresh.text('signIn.title')]).toEqual([
       'en',
       'en-GB',

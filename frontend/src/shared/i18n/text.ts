@@ -47,7 +47,7 @@ export function locale(): string {
  * English if there is none, or if the texts cannot be loaded. A tag that Intl rejects, such as
  * "de_DE@euro", counts as its language only.
  */
-export async function speak(wanted: readonly string[]): Promise<void> {
+export async function loadLanguage(wanted: readonly string[]): Promise<void> {
   const known = wanted.find((tag) => languageOf(tag) === 'en' || others[languageOf(tag)]) ?? english
   const tag = isForIntl(known) ? known : languageOf(known)
   try {
@@ -62,7 +62,7 @@ export async function speak(wanted: readonly string[]): Promise<void> {
  * Loads the texts of the lazily loaded pages in the current language. Throws if they cannot be
  * loaded.
  */
-export async function learn(): Promise<void> {
+export async function loadLazyTexts(): Promise<void> {
   const more = await lazy[languageOf(inUse)]?.()
   texts = { ...more?.default, ...texts }
 }

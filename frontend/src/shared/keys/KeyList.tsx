@@ -8,7 +8,7 @@ import { Changing } from '../ui/Changing'
 import { Icon } from '../ui/Icon'
 import rows from '../ui/Rows.module.css'
 import { useNextButton } from '../ui/useNextButton'
-import { WriteTrouble } from '../ui/WriteTrouble'
+import { WriteError } from '../ui/WriteError'
 
 export type Keys = Answer<'/api/account/access-keys'>
 
@@ -67,12 +67,12 @@ function KeyItem({ accessKey, onDeleted }: ItemProps) {
           })}
         </p>
         {by_operator && <p class={rows.key}>{text('activity.byOperator')}</p>}
-        <WriteTrouble writing={writing} next={text('trouble.pressAgain')} />
+        <WriteError writing={writing} next={text('error.pressAgain')} />
       </div>
       <Button
         look="small"
         name={text('keys.deleteOf', { name })}
-        busy={writing.busy && text('trouble.working')}
+        busy={writing.busy && text('error.working')}
         onClick={end}
       >
         {text('keys.delete')}

@@ -6,7 +6,7 @@ import { text } from '../i18n/text'
 import { Button } from '../ui/Button'
 import { Notice } from '../ui/Notice'
 import section from '../ui/Section.module.css'
-import { useLimit, WriteTrouble } from '../ui/WriteTrouble'
+import { useLimit, WriteError } from '../ui/WriteError'
 import { addPasskey, hasPasskeys } from './ceremony'
 
 interface Props {
@@ -32,7 +32,7 @@ export function AddPasskey({ onAdded, children }: Props) {
   return (
     <>
       {why && <Notice role="status">{text(why)}</Notice>}
-      <WriteTrouble writing={writing} next={text('trouble.pressAgain')} waitId={limit.waitId} />
+      <WriteError writing={writing} next={text('error.pressAgain')} waitId={limit.waitId} />
       <div class={section.actions}>
         <Button
           look="small"

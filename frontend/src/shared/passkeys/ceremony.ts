@@ -105,7 +105,7 @@ const renewal = 240_000
 
 /**
  * Offers passkeys where the browser fills in the address, until the function is called that it
- * returns. `take` gets what sends the proof. Trouble on the way is not told: the person has done
+ * returns. `take` gets what sends the proof. Errors on the way are not shown: the user has done
  * nothing yet.
  */
 export function offerPasskeys(take: (send: () => Promise<SignedIn>) => void): () => void {

@@ -1,11 +1,11 @@
 import type { ComponentChildren } from 'preact'
-import { passes } from '../api/retry'
+import { isTransient } from '../api/retry'
 import type { Read } from '../api/useRead'
 import { text } from '../i18n/text'
 import { Button } from './Button'
+import { ErrorNotice } from './ErrorNotice'
 import { Heading } from './Heading'
 import { Loading } from './Loading'
-import { TroubleNotice } from './TroubleNotice'
 
 interface Props<Value> {
   title: string
@@ -28,25 +28,25 @@ export function AuthedPage<Value>({ title, read, onRetry, children }: Props<Valu
 
 /** A part of such a page: the value, or the error. */
 export function AuthedPart<Value>({ read, onRetry, children }: Omit<Props<Value>, 'title'>) {
-  const { trouble } = read
+  const { requestError } = read
   if (read.state === 'ready') {
     return (
       <>
         {children(read.value)}
-        {trouble && (
-          <TroubleNotice role="status" trouble={trouble} next={text('trouble.weRetry')} />
+        {requestError && (
+          <ErrorNotice role="status" requestError={requestError} next={text('error.weRetry')} />
         )}
       </>
     )
   }
-  const reason = read.state === 'refused' ? read.refusal : trouble
+  const reason = read.state === 'refused' ? read.refusal : requestError
   // The sign-in form is about to replace the page.
   const isOut = read.state === 'refused' && read.refusal.problem.code === 'not_signed_in'
   if (!reason || isOut) return <Loading />
   return (
     <>
-      <TroubleNotice trouble={reason} next={passes(reason) ? text('trouble.weRetry') : ''} />
-      <Button onClick={onRetry}>{text('trouble.retry')}</Button>
+      <ErrorNotice requestError={reason} next={isTransient(reason) ? text('error.weRetry') : ''} />
+      <Button onClick={onRetry}>{text('error.retry')}</Button>
     </>
   )
 }

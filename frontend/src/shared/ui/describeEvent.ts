@@ -3,7 +3,7 @@ import { hasText, text } from '../i18n/text'
 import { browserByName } from './browser'
 
 /** Describes an event. Kinds and reasons of a later server are shown by their names. */
-export function happened(event: AccountEvent): string {
+export function describeEvent(event: AccountEvent): string {
   const { kind, reason, ended, old_email, new_email, app, passkey, key: accessKey } = event
   const key = reason ? `activity.${reason}` : `activity.${kind}`
   if (!hasText(key)) return text('activity.other', { kind: kind.replaceAll('_', ' ') })

@@ -1,4 +1,4 @@
-import type { Trouble } from '../api/http'
+import type { RequestError } from '../api/http'
 import { inWords, reference, timeToWait } from '../api/words'
 import { text } from '../i18n/text'
 import { Changing } from './Changing'
@@ -6,7 +6,7 @@ import { Notice } from './Notice'
 import { TimeToWait } from './TimeToWait'
 
 interface Props {
-  trouble: Trouble
+  requestError: RequestError
   /** The next step of the page or the user. */
   next: string
   role?: 'alert' | 'status'
@@ -14,20 +14,22 @@ interface Props {
   waitId?: string
 }
 
-export function TroubleNotice({ trouble, next, role = 'alert', waitId }: Props) {
+export function ErrorNotice({ requestError, next, role = 'alert', waitId }: Props) {
   // Every page already shows that there is no network.
   if (role === 'status' && !navigator.onLine) return null
-  const quote = reference(trouble)
+  const quote = reference(requestError)
   return (
     <>
       <Notice role={role} warns={role === 'status'}>
         <Changing>
-          {[inWords(trouble), next, quote && text('trouble.quote', { reference: quote })]
+          {[inWords(requestError), next, quote && text('error.quote', { reference: quote })]
             .filter(Boolean)
             .join(' ')}
         </Changing>
       </Notice>
-      {timeToWait(trouble) !== undefined && <TimeToWait id={waitId} trouble={trouble} />}
+      {timeToWait(requestError) !== undefined && (
+        <TimeToWait id={waitId} requestError={requestError} />
+      )}
     </>
   )
 }

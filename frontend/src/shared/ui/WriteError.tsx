@@ -1,9 +1,9 @@
 import { useId } from 'preact/hooks'
-import { passes } from '../api/retry'
+import { isTransient } from '../api/retry'
 import type { Writing } from '../api/useWrite'
 import { timeToWait } from '../api/words'
 import { text } from '../i18n/text'
-import { TroubleNotice } from './TroubleNotice'
+import { ErrorNotice } from './ErrorNotice'
 import { useCountdown } from './useCountdown'
 
 interface Props {
@@ -14,16 +14,16 @@ interface Props {
 }
 
 /** The error of a write, and that it is repeated, or what to do. Nothing if there is no error. */
-export function WriteTrouble({ writing: { busy, trouble }, next, ...rest }: Props) {
-  if (!trouble) return null
-  const canHelp = passes(trouble) && timeToWait(trouble) === undefined
-  const words = busy ? text('trouble.weRetry') : canHelp && next
-  return <TroubleNotice trouble={trouble} next={words || ''} {...rest} />
+export function WriteError({ writing: { busy, requestError }, next, ...rest }: Props) {
+  if (!requestError) return null
+  const canHelp = isTransient(requestError) && timeToWait(requestError) === undefined
+  const words = busy ? text('error.weRetry') : canHelp && next
+  return <ErrorNotice requestError={requestError} next={words || ''} {...rest} />
 }
 
 /** Disables the button of a write while a limit refuses it. */
-export function useLimit({ trouble }: Writing) {
+export function useLimit({ requestError }: Writing) {
   const waitId = useId()
-  const isReached = useCountdown(timeToWait(trouble) ?? 0) > 0
+  const isReached = useCountdown(timeToWait(requestError) ?? 0) > 0
   return { isReached, waitId, button: isReached ? { unavailable: true, describedBy: waitId } : {} }
 }
