@@ -2,7 +2,6 @@ package harness
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,7 +24,6 @@ type Browser struct {
 	base     string
 	address  string // that the proxy in front sees
 	asked    string // the address that the browser's page shows
-	lossy    *Lossy // nil unless answers are lost
 	cookies  map[string]string
 	everSeen map[string]bool // every cookie value that the server ever set
 }
@@ -145,10 +143,6 @@ func (b *Browser) do(method, path, body string, headers []Header) *Answer {
 	b.t.Helper()
 	request := b.request(method, path, body, headers)
 	response, err := b.client.Do(request)
-	for b.lossy != nil && errors.As(err, &errLost{}) {
-		request = b.request(method, path, body, headers)
-		response, err = b.client.Do(request)
-	}
 	if err != nil {
 		b.t.Fatalf("%s %s: %v", method, path, err)
 	}

@@ -148,14 +148,14 @@ func (e evidence) addGo(name, pkg string) error {
 	return nil
 }
 
-// startersIn returns the functions in the test files of a folder that start a process for the tests
-// that call them.
+// startersIn returns the functions in the test files of a folder that start a process, themselves or
+// by a call of another one.
 func startersIn(folder string) (map[string]bool, error) {
-	starters := map[string]bool{}
 	names, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 	if err != nil {
 		return nil, err
 	}
+	starters, others := map[string]bool{}, map[string][]byte{}
 	for _, name := range names {
 		content, err := os.ReadFile(name)
 		if err != nil {
@@ -164,11 +164,25 @@ func startersIn(folder string) (map[string]bool, error) {
 		for _, found := range topLevelFunction.FindAllSubmatch(content, -1) {
 			if startProcess.Match(found[0]) {
 				starters[string(found[1])] = true
+			} else {
+				others[string(found[1])] = found[0]
+			}
+		}
+	}
+	for before := -1; before != len(starters); {
+		before = len(starters)
+		for name, body := range others {
+			for _, used := range identifier.FindAll(body, -1) {
+				if starters[string(used)] {
+					starters[name] = true
+				}
 			}
 		}
 	}
 	return starters, nil
 }
+
+var identifier = regexp.MustCompile(`\w+`)
 
 // topLevelFunction matches a function as gofmt writes it.
 var topLevelFunction = regexp.MustCompile(`(?ms)^func (\w+)\([^\n]*\{\n.*?^}`)

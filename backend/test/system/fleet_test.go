@@ -25,13 +25,42 @@ type fleet struct {
 // wrong ones.
 const longWrong = "00000000"
 
-// newFleet starts a fleet with sessions in Postgres, and further NAME=value pairs.
-func newFleet(t *testing.T, w *harness.World, override ...string) fleet {
+// newFleet starts a fleet with sessions in Postgres.
+func newFleet(t *testing.T) fleet {
+	t.Helper()
+	f := startFleet(t, harness.NewWorld(t))
+	f.inPostgres, f.rounds = true, 10
+	return f
+}
+
+func startFleet(t *testing.T, w *harness.World, override ...string) fleet {
 	t.Helper()
 	override = append([]string{"CODE_LENGTH=8"}, override...)
 	return fleet{
-		w: w, on: []*harness.Process{w.Run(t, override...), w.Run(t, override...)},
-		inPostgres: true, rounds: 10,
+		w: w, on: []*harness.Process{w.Run(t, override...), w.Run(t, override...)}, rounds: 3,
+	}
+}
+
+// inEachSetting runs a race that reads and changes sessions in three settings. More requests read
+// before one of them writes if the database is distant.
+func inEachSetting(t *testing.T, race func(t *testing.T, f fleet)) {
+	for setting, start := range map[string]func(t *testing.T) fleet{
+		"sessions in Postgres": newFleet,
+		"sessions in cookies": func(t *testing.T) fleet {
+			return startFleet(t, harness.NewWorld(t), "SESSION_STORE=cookie")
+		},
+		"distant database": func(t *testing.T) fleet {
+			w := harness.NewWorld(t)
+			url := distant(t, w.DatabaseURL)
+			f := startFleet(t, w, "DATABASE_URL="+url, "MIGRATE_DATABASE_URL="+url)
+			f.inPostgres = true
+			return f
+		},
+	} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			race(t, start(t))
+		})
 	}
 }
 
@@ -106,50 +135,5 @@ func delay(from, to net.Conn) {
 		if _, err := to.Write(p.bytes); err != nil {
 			_ = from.Close()
 		}
-	}
-}
-
-// and F-19: every race has the same results with sessions in cookies, and with a
-// database that is 2 ms away. There more requests read before one of them writes.
-func TestRaces_StayExactInEverySetting(t *testing.T) {
-	t.Parallel()
-	races := map[string]func(*testing.T, fleet){
-		"wrong codes":                  raceWrongCodes,
-		"wrong codes over many codes":  raceOverManyCodes,
-		"right codes":                  raceRightCodes,
-		"against a full budget":        raceAgainstFullBudget,
-		"at the edge of the budget":    raceAtTheEdge,
-		"first sign-ins":               raceFirstSignIns,
-		"sign-ins of one user":         raceSignIns,
-		"resends":                      raceResends,
-		"a request that is sent twice": raceRequestSentTwice,
-		"browsers of one address":      raceBrowsers,
-		"step-up codes":                raceStepUp,
-		"codes of a change of address": raceChange,
-		"networks":                     raceNetworks,
-	}
-	for setting, start := range map[string]func(t *testing.T) fleet{
-		"distant database": func(t *testing.T) fleet {
-			w := harness.NewWorld(t)
-			url := distant(t, w.DatabaseURL)
-			return newFleet(t, w, "DATABASE_URL="+url, "MIGRATE_DATABASE_URL="+url)
-		},
-		"sessions in cookies": func(t *testing.T) fleet {
-			f := newFleet(t, harness.NewWorld(t), "SESSION_STORE=cookie")
-			f.inPostgres = false
-			return f
-		},
-	} {
-		t.Run(setting, func(t *testing.T) {
-			t.Parallel()
-			f := start(t)
-			f.rounds = 3
-			for name, race := range races {
-				t.Run(name, func(t *testing.T) {
-					f.clear(t)
-					race(t, f)
-				})
-			}
-		})
 	}
 }

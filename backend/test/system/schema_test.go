@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"sana/backend/postgres"
 	"sana/backend/test/harness"
@@ -94,4 +95,67 @@ func TestSchema_RoleWithoutOwnershipServes(t *testing.T) {
 				  AND relnamespace = 'public'::regnamespace`), 0)
 		})
 	}
+}
+
+// F-21: only the migrations change the schema; the storage library of sessions does not. A role
+// without DDL privileges can serve.
+func TestServe_ChangesNoSchema(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	schema := func() (text string) {
+		t.Helper()
+		err := w.DB.QueryRow(t.Context(), `
+			SELECT string_agg(c, E'\n' ORDER BY c)
+			FROM (SELECT format('%s %s %s %s', attrelid::regclass, attname, atttypid::regtype,
+			    attnotnull) AS c
+			      FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+			      WHERE relnamespace = 'public'::regnamespace AND NOT attisdropped
+			      UNION ALL
+			      SELECT indexdef FROM pg_indexes WHERE schemaname = 'public') AS all_of_it`).Scan(
+			&text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	before := schema()
+	for range 2 {
+		w.Start(t).Open(t).SignIn(w, "ada@sana.example")
+		w.Pass(t, time.Minute)
+	}
+	harness.WantEqual(t, "schema", schema(), before)
+}
+
+// Deployments migrate the schema: without it, production exits with the command to run.
+func TestStart_RefusesAnOldSchema(t *testing.T) {
+	t.Parallel()
+	w := harness.NewEmptyWorld(t)
+	err := w.StartError(t)
+	if err == nil || !strings.Contains(err.Error(), "run: sana migrate") {
+		t.Errorf("got the error %v, want one that says to run sana migrate", err)
+	}
+}
+
+// F-22: instances that start together on an empty database do not interfere with each other.
+func TestMigrate_TenInstancesMigrateOnce(t *testing.T) {
+	t.Parallel()
+	w := harness.NewEmptyWorld(t)
+	var processes []*harness.Process
+	for range 10 {
+		processes = append(processes, w.Spawn(t))
+	}
+	migrated := 0
+	for _, p := range processes {
+		p.WaitReady(t)
+		migrated += strings.Count(p.Log.String(), "schema migrated")
+	}
+	harness.WantEqual(t, "instances that migrated", migrated, 1)
+	harness.WantEqual(t, "version applied",
+		w.Count(t, `SELECT max(version_id) FROM goose_db_version`),
+		postgres.Head)
+	harness.WantEqual(t, "versions applied twice", w.Count(t, `
+		SELECT count(*) - count(DISTINCT version_id)
+		FROM goose_db_version`), 0)
+	b := processes[3].Open(t)
+	b.SignIn(w, "ada@sana.example")
 }

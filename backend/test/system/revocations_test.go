@@ -142,58 +142,61 @@ func wantEnded(t *testing.T, i *harness.Instance, sessions []*seeded) {
 	})
 }
 
-// An instance that cannot receive revocations must detect that and stop using its cache.
+// disconnections keep an instance from receiving revocations, until restore is called.
+var disconnections = map[string]func(
+	t *testing.T, w *harness.World, disconnected *harness.Process, wire *wire,
+) (restore func()){
+	"stopped and continued": func(
+		t *testing.T, _ *harness.World, disconnected *harness.Process, _ *wire,
+	) func() {
+		disconnected.Pause(t)
+		time.AfterFunc(pause(), func() { disconnected.Resume(t) })
+		return func() {}
+	},
+	"its connections swallow everything": func(
+		_ *testing.T, _ *harness.World, _ *harness.Process, wire *wire,
+	) func() {
+		wire.swallow(true)
+		return func() { wire.swallow(false) }
+	},
+	"its listener is killed, again and again": func(
+		t *testing.T, w *harness.World, _ *harness.Process, _ *wire,
+	) func() {
+		return repeat(func() {
+			w.Exec(t, `
+				SELECT pg_terminate_backend(pid)
+				FROM pg_stat_activity
+				WHERE datname = current_database()
+				  AND pid <> pg_backend_pid()
+				  AND query LIKE '%session_revocations%'`)
+		})
+	},
+}
+
+// An instance that cannot receive revocations detects that and stops using its cache.
 func TestCache_NeverServesRevokedSessions(t *testing.T) {
 	t.Parallel()
-	for name, fault := range map[string]func(t *testing.T, w *harness.World, deaf *harness.Process,
-		wire *wire) (end func()){
-		"stopped and continued": func(t *testing.T, _ *harness.World, deaf *harness.Process,
-			_ *wire) func() {
-			deaf.Pause(t)
-			time.AfterFunc(pause(), func() { deaf.Resume(t) })
-			return func() {}
-		},
-		"its connections swallow everything": func(_ *testing.T, _ *harness.World,
-			_ *harness.Process,
-			wire *wire) func() {
-			wire.swallow(true)
-			return func() { wire.swallow(false) }
-		},
-		"its listener is killed, again and again": func(t *testing.T, w *harness.World,
-			_ *harness.Process, _ *wire) func() {
-			return repeat(func() {
-				w.Exec(t, `
-					SELECT pg_terminate_backend(pid)
-					FROM pg_stat_activity
-					WHERE datname = current_database()
-					  AND pid <> pg_backend_pid()
-					  AND query LIKE '%session_revocations%'`)
-			})
-		},
-		"nothing": func(*testing.T, *harness.World, *harness.Process,
-			*wire) func() {
-			return func() {}
-		},
-	} {
+	for name, disconnect := range disconnections {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := harness.NewWorld(t)
 			wire := newWire(t, w.DatabaseURL)
-			one, deaf := w.Run(t),
-				w.Run(t, "DATABASE_URL="+wire.url, "MIGRATE_DATABASE_URL="+wire.url)
+			one := w.Run(t)
+			other := w.Run(t, "DATABASE_URL="+wire.url, "MIGRATE_DATABASE_URL="+wire.url)
 			sessions := seed(t, w, 60)
-			living, sessions := sessions[0], sessions[1:]
-			copyAll(t, deaf.Instance, sessions)
-			end := fault(t, w, deaf, wire)
+			valid, sessions := sessions[0], sessions[1:]
+			copyAll(t, other.Instance, sessions)
+			restore := disconnect(t, w, other, wire)
 			harness.Each(sessions, 8, func(s *seeded) { s.end(t, one.Instance) })
-			wantEnded(t, deaf.Instance, sessions)
-			end()
-			harness.Eventually(t, "it does not recover", func() error {
-				return harness.CountError(living.read(t, deaf.Instance), http.StatusOK)
+			wantEnded(t, other.Instance, sessions)
+			restore()
+			harness.Eventually(t, "the instance does not recover", func() error {
+				return harness.CountError(valid.read(t, other.Instance), http.StatusOK)
 			})
 			for _, s := range sessions {
-				status := decided(func() int { return s.read(t, deaf.Instance) })
-				harness.WantEqual(t, "an ended session, after all", status, http.StatusUnauthorized)
+				status := decided(func() int { return s.read(t, other.Instance) })
+				harness.WantEqual(t, "a revoked session, after all", status,
+					http.StatusUnauthorized)
 			}
 		})
 	}
@@ -226,27 +229,6 @@ func repeat(do func()) (stop func()) {
 		group.Wait()
 		tick.Stop()
 	}
-}
-
-// An instance that cannot reach the database answers 503, neither 200 nor 401.
-func TestCache_RevocationBeforeDatabaseLossHolds(t *testing.T) {
-	t.Parallel()
-	w := harness.NewWorld(t)
-	instance := w.Run(t)
-	sessions := seed(t, w, 20)
-	copyAll(t, instance.Instance, sessions)
-	w.Exec(t, `DELETE FROM sessions`)
-	for _, s := range sessions {
-		s.noteEnd()
-	}
-	w.StopDatabase(t)
-	wantEnded(t, instance.Instance, sessions)
-	w.BringBack(t)
-	instance.WaitReady(t)
-	harness.Each(sessions, 8, func(s *seeded) {
-		status := decided(func() int { return s.read(t, instance.Instance) })
-		harness.WantEqual(t, "after the database came back", status, http.StatusUnauthorized)
-	})
 }
 
 // Behind a pooler LISTEN does not work.
@@ -327,5 +309,21 @@ func TestRevocation_HoldsUnderConcurrentReads(t *testing.T) {
 	if late.Load()+here.Load() > 0 {
 		t.Errorf("%d reads found a session that had ended more than %s before, %d one that had "+
 			"ended at the same instance", late.Load(), promised, here.Load())
+	}
+}
+
+func TestSignOut_WithoutCacheIsFinalAtOnce(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	here, there := w.Run(t, "SESSION_CACHE=off"), w.Run(t, "SESSION_CACHE=off")
+	b := here.Open(t)
+	for range 5 {
+		b.SignIn(w, "ada@sana.example")
+		copied := b.Clone()
+		copied.MoveTo(there.Instance)
+		copied.Get("/api/auth/session").Want(http.StatusOK)
+		b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
+		copied.Get("/api/auth/session").Want(http.StatusUnauthorized, "not_signed_in")
+		w.Pass(t, time.Minute)
 	}
 }
