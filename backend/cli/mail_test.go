@@ -1,15 +1,9 @@
 package cli_test
 
 import (
-	"io"
-	"net"
-	"net/http"
-	"strings"
 	"testing"
 
 	"sana/backend/test/harness"
-
-	"github.com/emersion/go-smtp"
 )
 
 func TestUnsuppress_RemovesFromMailgunsLists(t *testing.T) {
@@ -43,63 +37,7 @@ func TestUnsuppress_DoesNothingWithOtherTransports(t *testing.T) {
 			"server may block it.\n")
 }
 
-// mailbox is a mail server without TLS and without a login, for one test.
-type mailbox struct{ messages chan string }
-
-func (b mailbox) NewSession(*smtp.Conn) (smtp.Session, error) { return b, nil }
-func (mailbox) Mail(string, *smtp.MailOptions) error          { return nil }
-func (mailbox) Rcpt(string, *smtp.RcptOptions) error          { return nil }
-func (mailbox) Reset()                                        {}
-func (mailbox) Logout() error                                 { return nil }
-func (b mailbox) Data(r io.Reader) error {
-	content, err := io.ReadAll(r)
-	b.messages <- string(content)
-	return err
-}
-
-func startMailbox(t *testing.T) (b mailbox, address string) {
-	t.Helper()
-	b = mailbox{make(chan string, 10)}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := smtp.NewServer(b)
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { _ = server.Close() })
-	return b, listener.Addr().String()
-}
-
 func bySMTP(url string) []string {
 	return []string{"MAIL_TRANSPORT=smtp", "MAILGUN_DOMAIN=", "MAILGUN_API_KEY=",
 		"MAILGUN_WEBHOOK_KEY=", "MAILGUN_API_BASE=", "SMTP_URL=" + url}
-}
-
-func TestSMTP_CodeArrives(t *testing.T) {
-	t.Parallel()
-	w := harness.NewWorld(t)
-	inbox, address := startMailbox(t)
-	b := w.Start(t, bySMTP("smtp://"+address)...).Open(t)
-	b.RequestCode(ada).Want(http.StatusAccepted)
-	message := <-inbox.messages
-	_, subject, _ := strings.Cut(message, "\r\nSubject: ")
-	b.Verify(subject[:6]).Want(http.StatusOK)
-	if got := len(w.Mailgun.Messages()); got != 0 {
-		t.Errorf("Mailgun got %d messages, want none", got)
-	}
-}
-
-// A password in SMTP_URL requires encryption, even for a server on this machine.
-func TestSMTP_PasswordNeedsEncryption(t *testing.T) {
-	t.Parallel()
-	w := harness.NewWorld(t)
-	inbox, address := startMailbox(t)
-	err := w.StartError(t, bySMTP("smtp://sana:canary@"+address)...)
-	if err == nil || !strings.Contains(err.Error(), "the server offers no encryption") ||
-		strings.Contains(err.Error(), "canary") {
-		t.Errorf("got %v, want the server refused without the password", err)
-	}
-	if len(inbox.messages) != 0 {
-		t.Error("a mail went in the clear")
-	}
 }

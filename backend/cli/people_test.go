@@ -135,65 +135,9 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 	o.types(0, "", "people", "add", "bob@sana.example")
 	o.types(0, "", "people", "block", "bob@sana.example")
 
-	list := strings.Split(strings.TrimSpace(o.types(0, "", "people", "list")), "\n")
-	harness.WantEqual(t, "lines", len(list), 3)
-	harness.WantEqual(t, "ada", list[1], ada+"\t\t1\tTIME\tcan sign in")
-	harness.WantEqual(t, "bob", list[2], "bob@sana.example\t\t0\tTIME\tblocked at TIME")
-	var listed struct {
-		Email     string
-		BlockedAt *time.Time `json:"blocked_at"`
-	}
-	if err := json.Unmarshal([]byte(o.types(0, "", "people", "list", "--blocked", "--json")),
-		&listed); err != nil || listed.BlockedAt == nil {
-		t.Errorf("%+v, %v", listed, err)
-	}
-
-	var shown struct {
-		Email    string
-		SignedIn []struct{ ID string } `json:"signed_in"`
-		Apps     []string
-		Events   []struct{ Kind string }
-		CodesFor string `json:"codes_for"`
-	}
-	if err := json.Unmarshal([]byte(o.types(0, "", "people", "show", ada, "--json")),
-		&shown); err != nil {
-		t.Fatal(err)
-	}
-	if shown.Email != ada || len(shown.SignedIn) != 1 ||
-		shown.Events[0].Kind != "account_created" ||
-		shown.Apps == nil ||
-		shown.CodesFor != "sign_in" {
-		t.Errorf("shown: %+v", shown)
-	}
-	text := o.types(0, "", "people", "show", ada)
-	if !strings.Contains(text, "Signed in: 1\nID  ") ||
-		!strings.Contains(text, "can sign in. Created TIME") {
-		t.Errorf("shown:\n%s", text)
-	}
-
-	w.Exec(t, `
-		WITH restricted AS (
-		    UPDATE users SET codes_for = 'recovery' WHERE email = $1 RETURNING id
-		)
-		INSERT INTO passkeys (
-		    id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
-		SELECT 'a'::bytea, id, 'sana.example', ''::bytea, 0, false, false, gen_random_uuid(),
-		       'Laptop'
-		FROM restricted`, ada)
-	if text := o.types(0, "", "people", "show", ada); !strings.Contains(text,
-		"Passkeys: 1. Codes are for recovery only.\n") {
-		t.Errorf("shown:\n%s", text)
-	}
-	w.Exec(t, `UPDATE users SET codes_suspended = true WHERE email = $1`, ada)
-	if text := o.types(0, "", "people", "show", ada); !strings.Contains(text,
-		"recovery only, but sign in: no passkey works at this PUBLIC_URL.\n") {
-		t.Errorf("shown:\n%s", text)
-	}
-	harness.WantEqual(t, "allow-codes", o.types(0, "", "people", "allow-codes", ada),
-		"Codes are for signing in again for ada@sana.example. The passkeys stay.\n")
-	harness.WantEqual(t, "allow-codes again", o.types(0, "", "people", "allow-codes", ada),
-		"Codes are for signing in already for ada@sana.example; nothing to do.\n")
-	w.Mails(t, "codes_for_sign_in", ada, 1)
+	o.wantAdaAndBobListed()
+	o.wantAdaShown()
+	o.allowCodesForAda(w)
 
 	harness.WantEqual(t, "end", o.types(0, "", "people", "end", ada),
 		"Revoked sessions of ada@sana.example: 1\n")
@@ -206,4 +150,75 @@ func TestPeople_ListShowEndAndDelete(t *testing.T) {
 			o.types(1, "", "people", command, ada),
 			"sana: there is no account with the address ada@sana.example\n")
 	}
+}
+
+// wantAdaAndBobListed lists a user and a blocked one.
+func (o operator) wantAdaAndBobListed() {
+	o.Helper()
+	list := strings.Split(strings.TrimSpace(o.types(0, "", "people", "list")), "\n")
+	harness.WantEqual(o, "lines", len(list), 3)
+	harness.WantEqual(o, "ada", list[1], ada+"\t\t1\tTIME\tcan sign in")
+	harness.WantEqual(o, "bob", list[2], "bob@sana.example\t\t0\tTIME\tblocked at TIME")
+	var listed struct {
+		Email     string
+		BlockedAt *time.Time `json:"blocked_at"`
+	}
+	if err := json.Unmarshal([]byte(o.types(0, "", "people", "list", "--blocked", "--json")),
+		&listed); err != nil || listed.BlockedAt == nil {
+		o.Errorf("%+v, %v", listed, err)
+	}
+}
+
+// wantAdaShown shows a user with one session.
+func (o operator) wantAdaShown() {
+	o.Helper()
+	var shown struct {
+		Email    string
+		SignedIn []struct{ ID string } `json:"signed_in"`
+		Apps     []string
+		Events   []struct{ Kind string }
+		CodesFor string `json:"codes_for"`
+	}
+	if err := json.Unmarshal([]byte(o.types(0, "", "people", "show", ada, "--json")),
+		&shown); err != nil {
+		o.Fatal(err)
+	}
+	if shown.Email != ada || len(shown.SignedIn) != 1 ||
+		shown.Events[0].Kind != "account_created" ||
+		shown.Apps == nil ||
+		shown.CodesFor != "sign_in" {
+		o.Errorf("shown: %+v", shown)
+	}
+	text := o.types(0, "", "people", "show", ada)
+	if !strings.Contains(text, "Signed in: 1\nID  ") ||
+		!strings.Contains(text, "can sign in. Created TIME") {
+		o.Errorf("shown:\n%s", text)
+	}
+}
+
+// allowCodesForAda makes codes of a user with a passkey good for signing in again.
+func (o operator) allowCodesForAda(w *harness.World) {
+	o.Helper()
+	w.Exec(o, `
+		WITH restricted AS (
+		    UPDATE users SET codes_for = 'recovery' WHERE email = $1 RETURNING id
+		)
+		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
+		    aaguid, name)
+		SELECT 'a'::bytea, id, 'sana.example', ''::bytea, 0, false, false, gen_random_uuid(), 'Laptop'
+		    FROM restricted`, ada)
+	if text := o.types(0, "", "people", "show", ada); !strings.Contains(text,
+		"Passkeys: 1. Codes are for recovery only.\n") {
+		o.Errorf("shown:\n%s", text)
+	}
+	w.Exec(o, `UPDATE users SET codes_suspended = true WHERE email = $1`, ada)
+	if text := o.types(0, "", "people", "show", ada); !strings.Contains(text,
+		"recovery only, but sign in: no passkey works at this PUBLIC_URL.\n") {
+		o.Errorf("shown:\n%s", text)
+	}
+	harness.WantEqual(o, "allow-codes", o.types(0, "", "people", "allow-codes", ada),
+		"Codes are for signing in again for ada@sana.example. The passkeys stay.\n")
+	harness.WantEqual(o, "allow-codes again", o.types(0, "", "people", "allow-codes", ada),
+		"Codes are for signing in already for ada@sana.example; nothing to do.\n")
+	w.Mails(o, "codes_for_sign_in", ada, 1)
 }

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -294,7 +295,8 @@ func TestListenAddr_OtherInterfacesDoNotAnswer(t *testing.T) {
 	}
 }
 
-// Otherwise every mail would be delayed until its code expires.
+// Otherwise every mail would be delayed until its code expires. A password requires encryption even
+// for a server on this machine.
 func TestStart_RefusesAnSMTPServerWithoutEncryption(t *testing.T) {
 	t.Parallel()
 	server := &smtpfake.Server{}
@@ -303,13 +305,21 @@ func TestStart_RefusesAnSMTPServerWithoutEncryption(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = server.Close() })
 	database := "DATABASE_URL=" + postgrestest.URL(t)
-	for query, want := range map[string]string{"": "smtp://relay:25?tls=off", "?tls=off": ""} {
+	for address, want := range map[string]string{
 		// Only the resolver knows that this name is the local machine.
-		address := "SMTP_URL=smtp://LOCALHOST:" + strconv.Itoa(server.Port) + query
-		err := start(t.Context(), t, io.Discard, database, "MAIL_TRANSPORT=smtp", address,
-			"MAILGUN_DOMAIN=", "MAILGUN_API_KEY=")
-		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+		"LOCALHOST:%d":             "smtp://relay:25?tls=off",
+		"LOCALHOST:%d?tls=off":     "",
+		"sana:canary@127.0.0.1:%d": "the server offers no encryption",
+	} {
+		err := start(t.Context(), t, io.Discard, database, "MAIL_TRANSPORT=smtp",
+			"SMTP_URL=smtp://"+fmt.Sprintf(address, server.Port), "MAILGUN_DOMAIN=",
+			"MAILGUN_API_KEY=")
+		if (err == nil) != (want == "") || err != nil && (!strings.Contains(err.Error(), want) ||
+			strings.Contains(err.Error(), "canary")) {
 			t.Errorf("%s: got %v, want %q", address, err, want)
 		}
+	}
+	if got := server.Recorded(); len(got.Logins)+len(got.Messages) != 0 {
+		t.Errorf("the server got logins %q and messages %q", got.Logins, got.Messages)
 	}
 }

@@ -85,24 +85,6 @@ var verifyScenarios = []scenario{
 		s.b.VerifyFor("nobody", code).Want(400, "invalid_email")
 		s.b.Verify(code).Want(200)
 	}},
-	{"parallel right codes of one browser all get one session", func(s scene) {
-		code := s.b.GetCode(s.world, ada)
-		const requests = 8
-		browsers := make([]*harness.Browser, requests)
-		answers := harness.Together(requests, func(i int) harness.SignedIn {
-			browsers[i] = s.b.Clone()
-			return browsers[i].Verify(code).Want(200).SignedIn()
-		})
-		for i, b := range browsers {
-			s.wantEqual("answer", answers[i], answers[0])
-			if !s.sealed {
-				s.wantEqual("session cookie", b.Cookies()[cookie], browsers[0].Cookies()[cookie])
-			}
-			b.Get("/api/auth/session").Want(200)
-		}
-		wantSessions(s, 1)
-		s.wantEqual("events", kindsOf(s, browsers[0]), []string{"account_created"})
-	}},
 	{"without the key of the outcome a repeat is 503, and never another session", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
 		lost := s.b.Clone()

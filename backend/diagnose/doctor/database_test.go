@@ -90,14 +90,17 @@ func TestDatabase_ReportsConnectionErrorsWithoutPassword(t *testing.T) {
 		"wrong name": {func(u *url.URL) { u.Path = "/no_such_database" }, "does not exist",
 			"check user, password and name in DATABASE_URL"},
 		"nothing listens": {
-			func(
-				u *url.URL) {
+			func(u *url.URL) {
 				u.Host = "127.0.0.1:1"
 				u.User = url.UserPassword("sana", "canary")
 			},
 			"connection refused", "check DATABASE_URL, that Postgres runs"},
-		"no answer": {func(u *url.URL) { u.Host = taken.Addr().String() }, "no answer: ",
-			"check DATABASE_URL"},
+		"no answer": {
+			func(u *url.URL) {
+				u.Host = taken.Addr().String()
+				parameter("connect_timeout", "1")(u)
+			},
+			"no answer: ", "check DATABASE_URL"},
 		"no TLS there": {parameter("sslmode", "require"), "offers no TLS", "sslmode"},
 	} {
 		got := look(t, doctor.Database{Pool: open(t, with(t, good, test.change))})

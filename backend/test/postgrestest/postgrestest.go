@@ -52,12 +52,14 @@ func EmptyURL(t testing.TB) string {
 	return address
 }
 
-// Open opens the application's own kind of pool on a database, with longer timeouts. The caller
-// closes it.
+// Open opens the application's own kind of pool on a database, with longer timeouts, except for a
+// connect_timeout in the URL. The caller closes it.
 func Open(t testing.TB, url string) *pgxpool.Pool {
 	t.Helper()
 	pool, err := postgres.Open(t.Context(), url, func(c *pgx.ConnConfig) {
-		c.ConnectTimeout = patience
+		if !strings.Contains(url, "connect_timeout=") {
+			c.ConnectTimeout = patience
+		}
 		for _, limit := range []string{"statement_timeout", "lock_timeout",
 			"idle_in_transaction_session_timeout"} {
 			c.RuntimeParams[limit] = patience.String()

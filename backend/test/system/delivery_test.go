@@ -127,26 +127,6 @@ func TestMail_LostByProviderIsResentWithItsCode(t *testing.T) {
 	b.Verify(code).Want(http.StatusOK)
 }
 
-// An event can arrive before the answer to the request that it is about.
-func TestMail_OutboxDoesNotReplaceAnEvent(t *testing.T) {
-	t.Parallel()
-	w := harness.NewWorld(t)
-	app := w.Start(t)
-	release := make(chan struct{})
-	w.Mailgun.Script(mailgunfake.Answer{Stall: release})
-	b := app.Open(t)
-	b.RequestCode(ada).Want(http.StatusAccepted)
-	begun, err := w.Mailgun.Wait(t.Context(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	event := mailgunfake.Event{Event: "delivered", Ref: begun[0].Ref, To: ada, At: time.Now()}
-	b.Post("/api/webhooks/mailgun", event.Body(harness.WebhookKey)).Want(http.StatusOK)
-	close(release)
-	w.AwaitMails(t)
-	awaitDelivery(t, b, "delivered", "")
-}
-
 // F-16, A-44: a mail that is refused, and one whose request is never answered, do not delay other
 // mails.
 func TestMail_PoisonedOneDoesNotDelayOthers(t *testing.T) {

@@ -49,28 +49,6 @@ func TestMailbox_TenCodesADayOverAllTags(t *testing.T) {
 	harness.WantEqual(t, "mail when the time has come", after.Mail, "queued")
 }
 
-// A resend without a mail says when the next one can be sent, and keeps the code.
-func TestResendCode_WithoutMailKeepsTheCode(t *testing.T) {
-	t.Parallel()
-	w := harness.NewWorld(t)
-	app := w.Run(t)
-	b := app.Open(t)
-	code := b.GetCode(w, ada)
-	before := b.Get("/api/auth/code").Pending()
-	strangers(t, w, ada, 4, app.Instance)
-	w.Pass(t, time.Minute)
-	queued := w.Count(t, `SELECT count(*) FROM mails`)
-	r := b.Resend().Want(http.StatusAccepted).CodeRequest()
-	harness.WantEqual(t, "mail", r.Mail, "none")
-	harness.WantEqual(t, "code in the answer", r.Code.ID, before.ID)
-	if r.ResendAt.Before(r.Now.Add(45*time.Minute)) || !r.Code.ResendAt.Equal(r.ResendAt) {
-		t.Errorf("resend_at is %s away, and %s away for the code; want what is left of the hour",
-			r.ResendAt.Sub(r.Now), r.Code.ResendAt.Sub(r.Now))
-	}
-	harness.WantEqual(t, "mails", w.Count(t, `SELECT count(*) FROM mails`), queued)
-	b.Verify(code).Want(http.StatusOK)
-}
-
 // A-09: strangers use up all budgets. A browser that has signed in before gets its code and signs
 // in.
 func TestKnownBrowser_IsNotLockedOutByStrangers(t *testing.T) {
