@@ -8,9 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,206 +21,182 @@ import (
 	"sana/backend/test/harness"
 )
 
-// The variables that name the programs patroni and etcd, and the folder of the Postgres that
-// Patroni runs.
-const patroniVariable, etcdVariable, patroniPostgresVariable = "SANA_PATRONI", "SANA_ETCD",
-	"SANA_PATRONI_POSTGRES_BIN"
-
-// cluster of two Postgres nodes with synchronous replication, which Patroni manages.
-type patroniCluster struct {
-	t     testing.TB
-	nodes []*patroniNode
+// F-06: a cluster that Patroni manages, with a synchronous replica: each of ten times the primary
+// is killed under traffic, every other time with its agent. No user is signed out, no session and
+// no key that was revoked comes back, and every accepted code is mailed.
+func TestFailover_OfPatroniLosesNothing(t *testing.T) {
+	if !isLong() {
+		t.Skip("it takes minutes: npm run chaos runs it")
+	}
+	t.Parallel()
+	r := newPatroniRun(t)
+	stop := r.startTraffic()
+	for round := range patroniRounds {
+		r.cluster.awaitSync()
+		r.hold(500, 1500)
+		r.failover(round)
+	}
+	r.cluster.awaitSync()
+	stop()
+	r.w.AwaitMails(t)
+	r.hold(int(endedWithin.Milliseconds()), int(endedWithin.Milliseconds())+100)
+	r.checkMembers()
+	r.crowd.check(r.nemesis)
+	checkInvariants(t, r.w)
 }
 
-// patroniNode is one Postgres and the agent that runs it.
-type patroniNode struct {
-	dir    string
-	port   int    // of Postgres
-	rest   string // address of the agent
-	agent  *exec.Cmd
-	exited chan struct{}
+// patroniRounds is how many failovers there are.
+const patroniRounds = 10
+
+// statusCounts counts answers by their status.
+type statusCounts [600]atomic.Int64
+
+// patroniRun is two instances on a cluster, and their users.
+type patroniRun struct {
+	*nemesis
+	cluster *patroniCluster
+	gates   []string // of the instances
+	members []*member
+	crowd   *strangers
+	counts  statusCounts   // of the answers to members
+	clients sync.WaitGroup // that send requests
 }
 
-// launch runs a program until the test ends and writes what it says into a file.
-func launch(t testing.TB, dir, name string, command *exec.Cmd) (exited chan struct{}) {
+// newPatroniRun starts a cluster and two instances, and signs twenty members in.
+func newPatroniRun(t *testing.T) *patroniRun {
 	t.Helper()
-	log, err := os.OpenFile(filepath.Join(dir, name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY,
-		0o600)
+	c := newPatroniCluster(t)
+	r := &patroniRun{cluster: c, nemesis: &nemesis{T: t, random: rand.New(rand.NewPCG(1, 0)),
+		w: harness.WorldOn(t, c.url()), done: map[string]int{}}}
+	file := filepath.Join(t.TempDir(), "apps.yaml")
+	apps := "apps:\n  wiki: {name: Wiki, access_keys: true, hosts: [" + wikiHost +
+		"], allow: [\"@sana.example\"]}\n"
+	if err := os.WriteFile(file, []byte(apps), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		port, gate := harness.FreePort(t), fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
+		app := r.w.SpawnAt(t, port, "APPS_FILE="+file, "GATE_ADDR="+gate)
+		app.WaitReady(t)
+		r.ports, r.fleet, r.logs = append(r.ports, port), append(r.fleet, app),
+			append(r.logs, app.Log)
+		r.gates = append(r.gates, "http://"+gate)
+	}
+	ring, err := keyring.Parse(harness.SecretKeys)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer log.Close()
-	command.Stdout, command.Stderr = log, log
-	command.Env = append(command.Env, "HOME="+dir)
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
+	for range 20 {
+		r.members = append(r.members, newMember(t, r.w, r.fleet[0].URL, appcookie.New(ring)))
 	}
-	exited = make(chan struct{})
-	go func() {
-		_ = command.Wait()
-		close(exited)
-	}()
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		<-exited
-		if t.Failed() {
-			text, _ := os.ReadFile(log.Name())
-			t.Logf("%s says, at the end:\n%s", name, text[max(0, len(text)-4000):])
-		}
-	})
-	return exited
+	r.w.AwaitMails(t)
+	r.crowd = newStrangers(r.nemesis)
+	return r
 }
 
-// newFolder makes a folder of the user whom Postgres runs as.
-func newFolder(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "sana-patroni-")
-	if err == nil {
-		err = giveAway(dir)
+// startTraffic sends requests of members and strangers until stop, which waits for their end.
+func (r *patroniRun) startTraffic() (stop func()) {
+	ended := make(chan struct{})
+	forever := func(seed int, do func(random *rand.Rand)) {
+		random := rand.New(rand.NewPCG(2, uint64(seed)))
+		r.clients.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+					do(random)
+				}
+			}
+		})
 	}
-	if err != nil {
-		t.Fatal(err)
+	for i, m := range r.members {
+		forever(i, func(random *rand.Rand) {
+			at := random.IntN(2)
+			m.use(r.fleet[at].URL, r.gates[at], &r.counts)
+			pause(r, random, 20, 100)
+		})
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
-}
-
-func newPatroniCluster(t testing.TB) *patroniCluster {
-	t.Helper()
-	for _, name := range []string{patroniVariable, etcdVariable, patroniPostgresVariable} {
-		if os.Getenv(name) == "" {
-			t.Skip(
-				name + " is not set; npm run chaos sets it where the system's packages can be " +
-					"installed")
-		}
+	for i := range 4 {
+		forever(100+i, r.crowd.live)
 	}
-	dir := newFolder(t)
-	etcd, peer := harness.FreePort(t), harness.FreePort(t)
-	client, peers := fmt.Sprintf("http://127.0.0.1:%d", etcd),
-		fmt.Sprintf("http://127.0.0.1:%d", peer)
-	launch(t, dir, "etcd", asNobody(os.Getenv(etcdVariable),
-		"--data-dir="+filepath.Join(dir, "etcd"), "--listen-client-urls="+client,
-		"--advertise-client-urls="+client,
-		"--listen-peer-urls="+peers, "--initial-advertise-peer-urls="+peers,
-		"--initial-cluster=default="+peers))
-	c := &patroniCluster{t: t}
-	for i := range 2 {
-		node := &patroniNode{dir: newFolder(t), port: harness.FreePort(t),
-			rest: fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))}
-		file := filepath.Join(node.dir, "patroni.yaml")
-		config := fmt.Sprintf(patroniConfig, i, node.rest, etcd, node.port, node.dir,
-			os.Getenv(patroniPostgresVariable))
-		if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		c.nodes = append(c.nodes, node)
-		t.Cleanup(node.killPostgres(t)) // before its agent: cleanups run backwards
-		c.run(node)
-	}
-	c.awaitSync()
-	return c
-}
-
-// patroniConfig has the shortest times that Patroni takes. A primary that has crashed is replaced,
-// not restarted.
-const patroniConfig = `
-scope: sana
-name: node%[1]d
-restapi: {listen: "%[2]s", connect_address: "%[2]s"}
-etcd3: {hosts: ["127.0.0.1:%[3]d"]}
-bootstrap:
-  dcs:
-    ttl: 20
-    loop_wait: 1
-    retry_timeout: 3
-    master_start_timeout: 0
-    synchronous_mode: true
-    postgresql:
-      use_pg_rewind: true
-      parameters: {fsync: "off", full_page_writes: "off", shared_buffers: 32MB,
-        max_connections: 100, wal_sender_timeout: 2s}
-  initdb: [{encoding: UTF8}, {locale: C}, data-checksums]
-postgresql:
-  listen: "127.0.0.1:%[4]d"
-  connect_address: "127.0.0.1:%[4]d"
-  data_dir: %[5]s/data
-  bin_dir: %[6]s
-  pgpass: %[5]s/pgpass
-  pg_hba: [host all all 127.0.0.1/32 trust, host replication all 127.0.0.1/32 trust,
-    local all all trust]
-  authentication:
-    superuser: {username: postgres, password: unused}
-    replication: {username: replicator, password: unused}
-    rewind: {username: postgres, password: unused}
-  parameters: {unix_socket_directories: %[5]s}
-`
-
-// run starts the agent of a node, which starts its Postgres.
-func (c *patroniCluster) run(node *patroniNode) {
-	c.t.Helper()
-	node.agent = asNobody(os.Getenv(patroniVariable), filepath.Join(node.dir, "patroni.yaml"))
-	node.exited = launch(c.t, node.dir, "patroni", node.agent)
-}
-
-// killPostgres returns what ends all processes of a node's Postgres at once.
-func (node *patroniNode) killPostgres(t testing.TB) func() {
 	return func() {
-		text, err := os.ReadFile(filepath.Join(node.dir, "data", "postmaster.pid"))
-		if err != nil {
-			return // it was never started
-		}
-		line, _, _ := strings.Cut(string(text), "\n")
-		if pid, err := strconv.Atoi(line); err == nil {
-			killAll(t, pid)
-		}
+		close(ended)
+		r.clients.Wait()
 	}
 }
 
-// url leads to the primary, whichever node it is.
-func (c *patroniCluster) url() string {
-	return fmt.Sprintf(
-		"postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/postgres"+
-			"?sslmode=disable&target_session_attrs=read-write&connect_timeout=5",
-		c.nodes[0].port, c.nodes[1].port)
-}
-
-// find returns the node whose agent answers 200 to a path.
-func (c *patroniCluster) find(path string) (*patroniNode, error) {
-	client := &http.Client{Timeout: 2 * time.Second}
-	for _, node := range c.nodes {
-		answer, err := client.Get("http://" + node.rest + path)
-		if err != nil {
-			continue
-		}
-		answer.Body.Close()
-		if answer.StatusCode == http.StatusOK {
-			return node, nil
-		}
+// failover kills the primary, every other time with its agent, while a member revokes a key. It
+// waits until the other node is promoted and the instances are ready.
+func (r *patroniRun) failover(round int) {
+	r.Helper()
+	primary, err := r.cluster.primary()
+	if err != nil {
+		r.Fatal(err)
 	}
-	return nil, fmt.Errorf("no node answers 200 to %s", path)
-}
+	began, withAgent := time.Now(), round%2 == 1
+	r.clients.Go(func() { r.revokeKey(round) })
+	if withAgent {
+		_ = primary.agent.Process.Signal(syscall.SIGKILL)
+		<-primary.exited
+	}
+	primary.killPostgres(r)()
 
-func (c *patroniCluster) primary() (*patroniNode, error) { return c.find("/primary") }
-
-// awaitSync waits until every commit is on both nodes, and Patroni has noted that the replica may
-// be promoted.
-func (c *patroniCluster) awaitSync() {
-	c.t.Helper()
-	harness.Eventually(c.t, "the cluster is not synchronous", func() error {
-		node, err := c.primary()
-		if err != nil {
-			return err
-		}
-		if _, err := c.find("/synchronous"); err != nil {
-			return err
-		}
-		s := &server{t: c.t, port: node.port}
-		got, err := s.query(`SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'`)
-		if err == nil && got != "1" {
-			err = fmt.Errorf("%s synchronous replicas", got)
+	harness.Eventually(r, "no other node is promoted", func() error {
+		now, err := r.cluster.primary()
+		if err == nil && now == primary {
+			err = errors.New("the killed node is still the primary")
 		}
 		return err
 	})
+	for _, app := range r.fleet {
+		app.WaitReady(r)
+	}
+	r.Logf("round %d: served again after %s; with the agent killed: %t", round+1,
+		time.Since(began).Round(100*time.Millisecond), withAgent)
+
+	if withAgent { // another machine takes its place
+		if err := os.RemoveAll(filepath.Join(primary.dir, "data")); err != nil {
+			r.Fatal(err)
+		}
+		r.cluster.run(primary)
+	}
+}
+
+// revokeKey revokes the key of the round's member. It is answered before, during or after the
+// failover.
+func (r *patroniRun) revokeKey(round int) {
+	random, m := rand.New(rand.NewPCG(3, uint64(round))), r.members[round]
+	pause(r, random, 0, 50)
+	m.revoking.Store(true)
+	path := "/api/account/access-keys/" + m.keyID
+	a := r.crowd.until(random,
+		func(at string) answer { return m.ask(at, http.MethodDelete, path, "") })
+	if a.status != http.StatusNoContent {
+		r.Errorf("%s: deleting the key got %d %s", m.email, a.status, a.body)
+	}
+	m.revoked.Store(time.Now().UnixNano())
+}
+
+// checkMembers fails the test unless every member is signed in everywhere, and exactly the revoked
+// keys are refused.
+func (r *patroniRun) checkMembers() {
+	r.Helper()
+	for i, m := range r.members {
+		key := http.StatusOK
+		if i < patroniRounds {
+			key = http.StatusUnauthorized
+		}
+		for at, gate := range r.gates {
+			m.want(m.session(r.fleet[at].URL), http.StatusOK)
+			harness.WantEqual(r, "the app of "+m.email,
+				openApp(r, gate, "Cookie", "__Host-sana_app="+m.appCookie), http.StatusOK)
+			harness.WantEqual(r, "the key of "+m.email,
+				openApp(r, gate, "Authorization", "Bearer "+m.key), key)
+		}
+	}
+	r.Logf("answers to members: %d 200, %d 503, %d lost; strangers: %v", r.counts[200].Load(),
+		r.counts[503].Load(), r.counts[0].Load(), r.crowd.counts)
 }
 
 // member is a user who uses an app with a browser and with a program, and never signs out.
@@ -292,7 +266,7 @@ func openApp(t testing.TB, gate, header, value string) int {
 
 // use uses the session and the app at every instance once. Nothing but 503 excuses a refusal, and a
 // revoked key is good nowhere.
-func (m *member) use(sana, gate string, counts *[600]atomic.Int64) {
+func (m *member) use(sana, gate string, counts *statusCounts) {
 	is := func(what string, status int, allowed ...int) {
 		counts[status].Add(1)
 		for _, one := range append(allowed, 0, http.StatusServiceUnavailable) {
@@ -313,138 +287,4 @@ func (m *member) use(sana, gate string, counts *[600]atomic.Int64) {
 	case !m.revoking.Load():
 		is("the key", status, http.StatusOK)
 	}
-}
-
-// F-06: a cluster that Patroni manages, with a synchronous replica: each of ten times the primary
-// is killed under traffic, every other time with its agent. No user is signed out, no session and
-// no key that was revoked comes back, and every accepted code is mailed.
-func TestFailover_OfPatroniLosesNothing(t *testing.T) {
-	if !isLong() {
-		t.Skip("it takes minutes: npm run chaos runs it")
-	}
-	t.Parallel()
-	c := newPatroniCluster(t)
-	n := &nemesis{T: t, random: rand.New(rand.NewPCG(1, 0)), w: harness.WorldOn(t, c.url()),
-		done: map[string]int{}}
-	file := filepath.Join(t.TempDir(), "apps.yaml")
-	apps := "apps:\n  wiki: {name: Wiki, access_keys: true, hosts: [" + wikiHost +
-		"], allow: [\"@sana.example\"]}\n"
-	if err := os.WriteFile(file, []byte(apps), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	ring, err := keyring.Parse(harness.SecretKeys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var gates []string
-	for range 2 {
-		port, gate := harness.FreePort(t), fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t))
-		app := n.w.SpawnAt(t, port, "APPS_FILE="+file, "GATE_ADDR="+gate)
-		app.WaitReady(t)
-		n.ports, n.fleet, n.logs = append(n.ports, port), append(n.fleet, app),
-			append(n.logs, app.Log)
-		gates = append(gates, "http://"+gate)
-	}
-	var members []*member
-	for range 20 {
-		members = append(members, newMember(t, n.w, n.fleet[0].URL, appcookie.New(ring)))
-	}
-	n.w.AwaitMails(t)
-
-	crowd := newStrangers(n)
-	var counts [600]atomic.Int64
-	var all sync.WaitGroup
-	stop := make(chan struct{})
-	forever := func(do func(random *rand.Rand), seed int) {
-		random := rand.New(rand.NewPCG(2, uint64(seed)))
-		all.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					do(random)
-				}
-			}
-		})
-	}
-	for i, m := range members {
-		forever(func(random *rand.Rand) {
-			at := random.IntN(2)
-			m.use(n.fleet[at].URL, gates[at], &counts)
-			pause(t, random, 20, 100)
-		}, i)
-	}
-	for i := range 4 {
-		forever(crowd.live, 100+i)
-	}
-
-	for round := range 10 {
-		c.awaitSync()
-		n.hold(500, 1500)
-		primary, err := c.primary()
-		if err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		withAgent := round%2 == 1
-		revoker := members[round]
-		all.Go(func() { // answered before, during or after the failover
-			random := rand.New(rand.NewPCG(3, uint64(round)))
-			pause(t, random, 0, 50)
-			revoker.revoking.Store(true)
-			path := "/api/account/access-keys/" + revoker.keyID
-			a := crowd.until(random,
-				func(at string) answer { return revoker.ask(at, http.MethodDelete, path, "") })
-			if a.status != http.StatusNoContent {
-				t.Errorf("%s: deleting the key got %d %s", revoker.email, a.status, a.body)
-			}
-			revoker.revoked.Store(time.Now().UnixNano())
-		})
-		if withAgent {
-			_ = primary.agent.Process.Signal(syscall.SIGKILL)
-			<-primary.exited
-		}
-		primary.killPostgres(t)()
-		harness.Eventually(t, "no other node is promoted", func() error {
-			now, err := c.primary()
-			if err == nil && now == primary {
-				err = errors.New("the killed node is still the primary")
-			}
-			return err
-		})
-		for _, app := range n.fleet {
-			app.WaitReady(t)
-		}
-		t.Logf("round %d: served again after %s; with the agent killed: %t", round+1,
-			time.Since(began).Round(100*time.Millisecond), withAgent)
-		if withAgent { // another machine takes its place
-			if err := os.RemoveAll(filepath.Join(primary.dir, "data")); err != nil {
-				t.Fatal(err)
-			}
-			c.run(primary)
-		}
-	}
-	c.awaitSync()
-	close(stop)
-	all.Wait()
-	n.w.AwaitMails(t)
-	n.hold(int(endedWithin.Milliseconds()), int(endedWithin.Milliseconds())+100)
-	for i, m := range members {
-		for at := range gates {
-			m.want(m.session(n.fleet[at].URL), http.StatusOK)
-			harness.WantEqual(t, "the app of "+m.email,
-				openApp(t, gates[at], "Cookie", "__Host-sana_app="+m.appCookie), http.StatusOK)
-			want := http.StatusOK
-			if i < 10 {
-				want = http.StatusUnauthorized
-			}
-			harness.WantEqual(t, "the key of "+m.email,
-				openApp(t, gates[at], "Authorization", "Bearer "+m.key), want)
-		}
-	}
-	t.Logf("answers to members: %d 200, %d 503, %d lost; strangers: %v",
-		counts[200].Load(), counts[503].Load(), counts[0].Load(), crowd.counts)
-	crowd.check(n)
-	checkInvariants(t, n.w)
 }
