@@ -48,39 +48,47 @@ func awaitNewest(t *testing.T, app *harness.Instance, state inbox.State) inbox.M
 
 func TestInbox_PlaysEveryMailState(t *testing.T) {
 	t.Parallel()
-	w := harness.NewWorld(t)
-	here, there := startDevelopment(t, w), startDevelopment(t, w)
-	for i, c := range []struct {
+	for name, row := range map[string]struct {
 		fault, answer    string
 		delivery, reason string
-		final            string
+		later, state     string
 	}{
-		{`{"fault":"none"}`, `{"fault":"none"}`, "delivered", "", "delivered"},
-		{`{"fault":"delay","seconds":1}`, `{"fault":"delay","seconds":1}`, "delayed",
-			"provider_away", "delivered"},
-		{`{"fault":"fail"}`, `{"fault":"fail"}`, "failed", "refused", "failed"},
-		{`{"fault":"bounce"}`, `{"fault":"bounce"}`, "failed", "no_such_mailbox", "failed"},
-		{`{"fault":"delay"}`, `{"fault":"delay","seconds":20}`, "delayed", "provider_away",
-			"delayed"},
+		"a mail that arrives": {`{"fault":"none"}`, `{"fault":"none"}`, "delivered", "",
+			"delivered",
+			"delivered"},
+		"a mail that is late": {`{"fault":"delay","seconds":1}`, `{"fault":"delay","seconds":1}`,
+			"delayed", "provider_away", "delivered", "delivered"},
+		"a mail that fails": {`{"fault":"fail"}`, `{"fault":"fail"}`, "failed", "refused", "failed",
+			"failed"},
+		"a mail that bounces": {`{"fault":"bounce"}`, `{"fault":"bounce"}`, "failed",
+			"no_such_mailbox",
+			"failed", "failed"},
+		"a delay of its usual": {`{"fault":"delay"}`, `{"fault":"delay","seconds":20}`, "delayed",
+			"provider_away", "delayed", "delayed"},
 	} {
-		b := here.Open(t)
-		harness.WantEqual(t, "answer",
-			string(b.Post("/dev/inbox/faults", c.fault).Want(http.StatusOK).Body), c.answer)
-		address := fmt.Sprintf("ada%d@sana.example", i)
-		b.RequestCode(address).Want(http.StatusAccepted)
-		awaitPending(t, b, c.delivery, c.reason)
-		if c.final == "delivered" {
-			awaitPending(t, b, "delivered", "")
-		}
-		mail := awaitNewest(t, there, inbox.State(c.final))
-		if mail.To != address || !strings.Contains(mail.HTML, "<html") {
-			t.Errorf("%s: got %+v", c.fault, mail)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := harness.NewWorld(t)
+			here, there := startDevelopment(t, w), startDevelopment(t, w)
+			b := here.Open(t)
+			harness.WantEqual(t, "answer",
+				string(b.Post("/dev/inbox/faults", row.fault).Want(http.StatusOK).Body), row.answer)
+			b.RequestCode(ada).Want(http.StatusAccepted)
+			awaitPending(t, b, row.delivery, row.reason)
+			reason := row.reason
+			if row.later == "delivered" {
+				reason = ""
+			}
+			awaitPending(t, b, row.later, reason)
+			mail := awaitNewest(t, there, inbox.State(row.state))
+			if mail.To != ada || !strings.Contains(mail.HTML, "<html") {
+				t.Errorf("got %+v", mail)
+			}
 
-		// Other mails have no fault.
-		other := there.Open(t)
-		other.RequestCode(fmt.Sprintf("grace%d@sana.example", i)).Want(http.StatusAccepted)
-		awaitPending(t, other, "delivered", "")
+			other := there.Open(t)
+			other.RequestCode(grace).Want(http.StatusAccepted)
+			awaitPending(t, other, "delivered", "")
+		})
 	}
 }
 

@@ -52,7 +52,7 @@ func (b *Browser) VerifyFor(email, code string) *Answer {
 // GetCode requests a code and returns it from the mail, which must be the next one to this address.
 func (b *Browser) GetCode(w *World, email string) string {
 	b.t.Helper()
-	w.AwaitMails(b.t)
+	w.awaitCodes(b.t, email)
 	mailed := len(acceptedFor(w.Mailgun.Messages(), "sign_in_code", email))
 	b.RequestCode(email).Want(http.StatusAccepted)
 	return w.Code(b.t, email, mailed+1)
@@ -68,7 +68,7 @@ func (b *Browser) SignIn(w *World, email string) SignedIn {
 // which must be the next one to this address.
 func (b *Browser) ChangeCode(w *World, email string) string {
 	b.t.Helper()
-	w.AwaitMails(b.t)
+	w.awaitCodes(b.t, email)
 	mailed := len(acceptedFor(w.Mailgun.Messages(), "sign_in_code", email))
 	b.RequestChange(email).Want(http.StatusAccepted)
 	return w.Code(b.t, email, mailed+1)

@@ -223,6 +223,21 @@ func (w *World) AwaitMails(t testing.TB) {
 	})
 }
 
+// awaitCodes waits until no mail with a code for an address is queued or in flight. A mail whose
+// challenge was deleted may be for any address.
+func (w *World) awaitCodes(t testing.TB, address string) {
+	t.Helper()
+	Eventually(t, "mails with codes are still under way", func() error {
+		return CountError(w.Count(t, `
+			SELECT count(*)
+			FROM mails
+			LEFT JOIN challenges ON challenges.id = mails.ref
+			WHERE done_at IS NULL
+			  AND template = 'sign_in_code'
+			  AND coalesce(email = $1, true)`, address), 0)
+	})
+}
+
 // Pass simulates the passing of time for codes and limits in the database: their times become d
 // older.
 func (w *World) Pass(t testing.TB, d time.Duration) {

@@ -67,64 +67,85 @@ func TestVerifyCode_NeverSignsInAsAnotherTabsAddress(t *testing.T) {
 		w.Count(t, `SELECT count(*) FROM users WHERE email LIKE 'b%'`), 0)
 }
 
+// revocations are requests that revoke the session of a browser, or change its address, and the
+// accounts and sessions that are left.
+var revocations = []struct {
+	name               string
+	send               func(b *harness.Browser, changeCode string) *harness.Answer
+	accounts, sessions int
+}{
+	{"sign-out", func(b *harness.Browser, _ string) *harness.Answer {
+		return b.Post("/api/auth/sign-out", "{}")
+	}, 1, 0},
+	{"deletion", func(b *harness.Browser, _ string) *harness.Answer {
+		return b.Delete("/api/account")
+	}, 0, 0},
+	{"change", (*harness.Browser).VerifyChange, 1, 1},
+}
+
 // The code of a step-up at the same time as a change of address, a deletion and a sign-out of the
 // same session: no account is created, and no session becomes valid again.
 func TestStepUp_RestoresNoRevokedSession(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	instances := []*harness.Process{w.Run(t), w.Run(t)}
-	ends := map[string]func(b *harness.Browser, changeCode string) *harness.Answer{
-		"sign-out": func(b *harness.Browser,
-			_ string) *harness.Answer {
-			return b.Post("/api/auth/sign-out", "{}")
-		},
-		"deletion": func(b *harness.Browser,
-			_ string) *harness.Answer {
-			return b.Delete("/api/account")
-		},
-		"change": func(b *harness.Browser,
-			code string) *harness.Answer {
-			return b.VerifyChange(code)
-		},
-	}
-	for name, end := range ends {
-		for round := range 15 {
-			email := fmt.Sprintf("%s%d@sana.example", name, round)
-			b := instances[round%2].Open(t)
-			b.SignIn(w, email)
-			changeCode := ""
-			if name == "change" {
-				changeCode = b.ChangeCode(w, "new-"+email)
-			}
-			w.Exec(t, `TRUNCATE uses`)
-			code := b.GetCode(w, email)
-			proving, ending := b.Clone(), b.Clone()
+	for _, r := range revocations {
+		users := usersWithCodes(t, w, instances, r.name)
+		for _, u := range users {
+			proving, ending := u.Clone(), u.Clone()
 			proving.MoveTo(instances[0].Instance)
 			ending.MoveTo(instances[1].Instance)
+
 			answers := harness.Together(2, func(i int) *harness.Answer {
 				if i == 0 {
-					return proving.VerifyFor(email, code)
+					return proving.VerifyFor(u.email, u.code)
 				}
-				return end(ending, changeCode)
+				return r.send(ending, u.changeCode)
 			})
-			if status := answers[1].Status; status != http.StatusNoContent &&
-				status != http.StatusOK {
-				t.Fatalf("%s: got %d %s", name, status, answers[1].Body)
-			}
+
 			if status := answers[0].Status; status != http.StatusOK && status != http.StatusGone &&
 				status != http.StatusNotFound {
-				t.Fatalf("step-up beside %s: got %d %s", name, status, answers[0].Body)
+				t.Fatalf("step-up beside %s: got %d %s", r.name, status, answers[0].Body)
 			}
-			users := w.Count(t, `SELECT count(*) FROM users WHERE email IN ($1, 'new-' || $1)`,
-				email)
-			sessions := w.Count(t,
+			if status := answers[1].Status; status != http.StatusNoContent &&
+				status != http.StatusOK {
+				t.Fatalf("%s: got %d %s", r.name, status, answers[1].Body)
+			}
+			harness.WantEqual(t, "accounts after "+r.name, w.Count(t,
+				`SELECT count(*) FROM users WHERE email IN ($1, 'new-' || $1)`, u.email),
+				r.accounts)
+			harness.WantEqual(t, "sessions after "+r.name, w.Count(t,
 				`SELECT count(*) FROM sessions WHERE convert_from(v, 'UTF8') LIKE '%' || $1 || '%'`,
-				email)
-			want := map[string][2]int{"sign-out": {1, 0}, "deletion": {0, 0},
-				"change": {1, 1}}[name]
-			harness.WantEqual(t, "accounts and sessions after "+name, [2]int{users, sessions}, want)
+				u.email), r.sessions)
 		}
 	}
+}
+
+// userWithCodes is a signed-in user with a code of a step-up, and with one of a change of address
+// if they will use it.
+type userWithCodes struct {
+	*harness.Browser
+	email, code, changeCode string
+}
+
+// usersWithCodes returns fifteen users who are about to send a request, four at a time.
+func usersWithCodes(
+	t *testing.T, w *harness.World, instances []*harness.Process, request string,
+) []*userWithCodes {
+	t.Helper()
+	users := make([]*userWithCodes, 15)
+	for i := range users {
+		users[i] = &userWithCodes{Browser: instances[i%2].Open(t),
+			email: fmt.Sprintf("%s%d@sana.example", request, i)}
+	}
+	harness.Each(users, 4, func(u *userWithCodes) { u.SignIn(w, u.email) })
+	if request == "change" {
+		harness.Each(users, 4,
+			func(u *userWithCodes) { u.changeCode = u.ChangeCode(w, "new-"+u.email) })
+	}
+	w.Exec(t, `TRUNCATE uses`)
+	harness.Each(users, 4, func(u *userWithCodes) { u.code = u.GetCode(w, u.email) })
+	return users
 }
 
 // Each way of revoking revokes a stolen session on both instances, under all its tokens.
