@@ -3,6 +3,7 @@ package system_test
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"sana/backend/test/harness"
 	"sana/backend/test/mailgunfake"
@@ -26,6 +27,8 @@ func TestKeys_MailOfRemovedKeyGetsAWorkingCode(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	w.Pass(t, 10*time.Second) // so long no other instance had the key
+	w.Exec(t, `UPDATE mails SET next_at = now() WHERE done_at IS NULL`)
 	after := w.Run(t, "SECRET_KEYS="+newKey)
 	ada.MoveTo(after.Instance)
 	ada.Verify(w.Code(t, "ada@sana.example", 1)).Want(http.StatusOK)
