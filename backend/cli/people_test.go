@@ -203,10 +203,11 @@ func (o operator) allowCodesForAda(w *harness.World) {
 		WITH restricted AS (
 		    UPDATE users SET codes_for = 'recovery' WHERE email = $1 RETURNING id
 		)
-		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
-		    aaguid, name)
-		SELECT 'a'::bytea, id, 'sana.example', ''::bytea, 0, false, false, gen_random_uuid(), 'Laptop'
-		    FROM restricted`, ada)
+		INSERT INTO passkeys (
+		    id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
+		SELECT 'a'::bytea, id, 'sana.example', ''::bytea, 0, false, false, gen_random_uuid(),
+		       'Laptop'
+		FROM restricted`, ada)
 	if text := o.types(0, "", "people", "show", ada); !strings.Contains(text,
 		"Passkeys: 1. Codes are for recovery only.\n") {
 		o.Errorf("shown:\n%s", text)

@@ -130,7 +130,8 @@ bootstrap:
     synchronous_mode: true
     postgresql:
       use_pg_rewind: true
-      parameters: {fsync: "off", full_page_writes: "off", shared_buffers: 32MB, max_connections: 100, wal_sender_timeout: 2s}
+      parameters: {fsync: "off", full_page_writes: "off", shared_buffers: 32MB,
+        max_connections: 100, wal_sender_timeout: 2s}
   initdb: [{encoding: UTF8}, {locale: C}, data-checksums]
 postgresql:
   listen: "127.0.0.1:%[4]d"
@@ -138,7 +139,8 @@ postgresql:
   data_dir: %[5]s/data
   bin_dir: %[6]s
   pgpass: %[5]s/pgpass
-  pg_hba: [host all all 127.0.0.1/32 trust, host replication all 127.0.0.1/32 trust, local all all trust]
+  pg_hba: [host all all 127.0.0.1/32 trust, host replication all 127.0.0.1/32 trust,
+    local all all trust]
   authentication:
     superuser: {username: postgres, password: unused}
     replication: {username: replicator, password: unused}

@@ -148,8 +148,8 @@ func (e evidence) addGo(name, pkg string) error {
 	return nil
 }
 
-// startersIn returns the functions in the test files of a folder that start a process, themselves or
-// by a call of another one.
+// startersIn returns the functions in the test files of a folder that start a process, themselves
+// or by a call of another one.
 func startersIn(folder string) (map[string]bool, error) {
 	names, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
 	if err != nil {

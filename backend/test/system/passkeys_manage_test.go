@@ -63,8 +63,8 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 	}
 	late := s.owner.Get("/api/account/passkeys/options").Want(200).Body
 	s.world.Exec(t, `
-		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
-		    aaguid, name)
+		INSERT INTO passkeys (
+		    id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
 		SELECT convert_to('full' || n, 'UTF8'), $1::uuid, 'sana.example', 'key', 0, false, false,
 		    gen_random_uuid(), 'P'
 		FROM generate_series(1, 19) AS n`, s.user)
@@ -81,8 +81,8 @@ func TestPasskeys_ParallelOnesKeepTheLimit(t *testing.T) {
 	t.Parallel()
 	s := newPasskeyScene(t)
 	s.world.Exec(t, `
-		INSERT INTO passkeys (id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up,
-		    aaguid, name)
+		INSERT INTO passkeys (
+		    id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
 		SELECT convert_to('full' || n, 'UTF8'), $1::uuid, 'sana.example', 'key', 0, false, false,
 		    gen_random_uuid(), 'P'
 		FROM generate_series(1, 18) AS n`, s.user)
