@@ -3,11 +3,11 @@
 import { goChecks, webChecks } from './lib/checks.mjs'
 import { prepare } from './lib/prepare.mjs'
 import { runMain } from './lib/problem.mjs'
-import { runStepsAtOnce } from './lib/steps.mjs'
+import { runSteps } from './lib/steps.mjs'
 
 async function main() {
   await prepare()
-  return (await runStepsAtOnce([...webChecks, ...goChecks])) ? 0 : 1
+  return (await runSteps([[...webChecks, ...goChecks]])) ? 0 : 1
 }
 
 await runMain(main)

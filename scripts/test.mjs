@@ -68,8 +68,10 @@ const firstWalk = 'e2e/sign-in.spec.ts'
 
 /**
  * A step of one or more parts. A long step runs in `npm run test:all`, or if its part alone is
- * selected; a short step replaces a long one that does not run.
- * @typedef {import('./lib/steps.mjs').Step & { parts: string[], form?: 'long' | 'short' }} PartStep
+ * selected; a short step replaces a long one that does not run. Steps of one group run at the same
+ * time, when the first of them would: one waits while another one computes.
+ * @typedef {import('./lib/steps.mjs').Step
+ *   & { parts: string[], form?: 'long' | 'short', group?: string }} PartStep
  */
 
 async function main() {
@@ -104,10 +106,24 @@ async function main() {
       const ready = await runSteps(steps.filter(({ name }) => provisions.includes(name)))
       return ready ? await runVisibly('go', ['test', ...options]) : 1
     }
-    return (await runSteps(some)) ? 0 : 1
+    return (await runSteps(grouped(some))) ? 0 : 1
   } finally {
     for (const cleanup of cleanups) await cleanup()
   }
+}
+
+/**
+ * @param {PartStep[]} steps
+ * @returns {PartStep[][]}
+ */
+function grouped(steps) {
+  /** @type {Map<string, PartStep[]>} */
+  const groups = new Map()
+  for (const step of steps) {
+    const key = step.group ?? step.name
+    groups.set(key, [...(groups.get(key) ?? []), step])
+  }
+  return [...groups.values()]
 }
 
 /** @param {string[]} args */
@@ -149,7 +165,7 @@ function vitest(options) {
 function webSteps() {
   const parts = ['web']
   return [
-    ...webChecks.map((step) => ({ parts, ...step })),
+    ...webChecks.map((step) => ({ parts, group: 'checks', ...step })),
     { parts, name: 'Vitest', run: () => node(tools.vitest, 'run') },
   ]
 }
@@ -162,7 +178,7 @@ function goSteps(fetched) {
   const parts = ['go']
   return [
     { parts: ['go', 'states', 'e2e'], name: 'what had to be fetched', run: () => fetched },
-    ...goChecks.map((step) => ({ parts, ...step })),
+    ...goChecks.map((step) => ({ parts, group: 'checks', ...step })),
     { parts, name: 'go vet', run: () => read('vet', ...goPackages) },
     { parts, name: 'staticcheck', run: () => read('tool', 'staticcheck', ...goPackages) },
     { parts, name: 'go.mod', run: checkGoMod },
@@ -239,17 +255,19 @@ function lastSteps(options) {
       needs: [postgres],
       run: testGoUnraced,
     },
+    { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
     {
       parts: ['go'],
       form: 'long',
+      group: 'faults and states',
       name: 'go test of faults',
       needs: [postgres],
       run: testGoFaults,
     },
-    { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
     {
       parts: ['states'],
       form: 'long',
+      group: 'faults and states',
       name: 'Playwright: every state',
       needs: ['Chromium'],
       run: () => testStates(options),

@@ -19,8 +19,9 @@ func (d deployment) examine(
 ) (stdout, stderr string) {
 	t.Helper()
 	command := exec.Command("sana", append([]string{"doctor"}, args...)...)
-	command.Env = append(d.world.Environ("PUBLIC_URL="+d.url, "SSL_CERT_FILE="+d.caFile),
-		override...)
+	// Nothing listens on port 1; on the default one a developer may run another Sana.
+	command.Env = append(
+		d.world.Environ("PUBLIC_URL="+d.url, "SSL_CERT_FILE="+d.caFile, "PORT=1"), override...)
 	var out, errs harness.Log
 	command.Stdout, command.Stderr = &out, &errs
 	if err := command.Run(); command.ProcessState.ExitCode() != wantCode {

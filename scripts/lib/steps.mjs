@@ -11,38 +11,28 @@ import { Problem } from './problem.mjs'
  */
 
 /**
- * Runs steps one after the other.
- * @param {Step[]} steps
+ * Runs steps one after the other, and the steps of a list at the same time.
+ * @param {(Step | Step[])[]} steps
  * @returns {Promise<boolean>} whether all passed
  */
 export async function runSteps(steps) {
   /** @type {string[]} */
   const failed = []
-  for (const step of steps) {
-    console.log(`▸ ${step.name}`)
-    const { ok, words } = await runStep(step, failed)
-    if (!ok) failed.push(step.name)
-    console.log(words)
+  for (const group of steps.map((step) => [step].flat())) {
+    const isAlone = group.length === 1
+    if (isAlone) console.log(`▸ ${group[0].name}`)
+    await Promise.all(
+      group.map(async (step) => {
+        const { ok, words } = await runStep(step, failed)
+        if (!ok) failed.push(step.name)
+        console.log(isAlone ? words : `▸ ${step.name}\n${words}`)
+      }),
+    )
   }
-  return summarize(steps, failed)
-}
-
-/**
- * Runs steps at the same time; none may depend on another.
- * @param {Step[]} steps
- * @returns {Promise<boolean>} whether all passed
- */
-export async function runStepsAtOnce(steps) {
-  /** @type {string[]} */
-  const failed = []
-  await Promise.all(
-    steps.map(async (step) => {
-      const { ok, words } = await runStep(step, [])
-      if (!ok) failed.push(step.name)
-      console.log(`▸ ${step.name}\n${words}`)
-    }),
-  )
-  return summarize(steps, failed)
+  console.log('')
+  for (const name of failed) console.log(`FAILED: ${name}`)
+  console.log(`${steps.flat().length - failed.length} passed, ${failed.length} failed`)
+  return failed.length === 0
 }
 
 /**
@@ -61,17 +51,6 @@ async function runStep({ run, needs = [] }, failed) {
     const reason = error instanceof Problem ? error.message : error.stack
     return { ok: false, words: `${reason}\n  FAILED ${seconds(started)}` }
   }
-}
-
-/**
- * @param {Step[]} steps
- * @param {string[]} failed
- */
-function summarize(steps, failed) {
-  console.log('')
-  for (const name of failed) console.log(`FAILED: ${name}`)
-  console.log(`${steps.length - failed.length} passed, ${failed.length} failed`)
-  return failed.length === 0
 }
 
 /** @param {number} started */

@@ -113,12 +113,12 @@ func remove(pattern string) func(string) string {
 // by path.
 func bypass(variable, pattern string) func(string) string {
 	return func(config string) string {
-		upstream := regexp.MustCompile(`(?s)location / .*?proxy_pass (\S+);`).FindStringSubmatch(
-			config)[1]
-		return strings.Replace(config, "    location / {",
-			"    location = /open { internal; proxy_pass "+upstream+"/; }\n"+
-				"    if ("+variable+" ~ \""+pattern+
-				"\") { rewrite ^ /open last; }\n    location / {", 1)
+		const guarded = "    location / {\n        auth_request"
+		before, after, _ := strings.Cut(config, guarded)
+		upstream := regexp.MustCompile(`proxy_pass (\S+);`).FindStringSubmatch(after)[1]
+		return before + "    location = /open { internal; proxy_pass " + upstream + "/; }\n" +
+			"    if (" + variable + " ~ \"" + pattern + "\") { rewrite ^ /open last; }\n" +
+			guarded + after
 	}
 }
 

@@ -88,7 +88,7 @@ func TestCheck_MailLimitHintsWhenToRetry(t *testing.T) {
 	request(visitor(t, instance), "ada@sana.example").Want(http.StatusAccepted)
 	list := results(t, to(t, w, newFront(instance), ""))
 	wantAllBut(t, list, map[string]string{
-		"code-request": "warn no mail: the rate limit of this address is reached",
+		"code-request": "fail no mail: the rate limit of this address is reached",
 		"cookie":       "warn not run: needs code-request",
 		"pending":      "warn not run: needs code-request",
 		"wrong-code":   "warn not run: needs pending",

@@ -76,7 +76,7 @@ func (r *run) codeRequest(ctx context.Context) diagnose.Result {
 	case !good:
 		return r.unexpected(a)
 	case request.Code == nil:
-		return diagnose.Warn("no mail: the rate limit of this address is reached",
+		return r.untried("no mail: the rate limit of this address is reached",
 			"run the check again after "+request.ResendAt.UTC().Format(time.DateTime)+" UTC")
 	}
 	r.accepted, r.pending = a, *request.Code
@@ -232,12 +232,20 @@ func (r *run) mail(ctx context.Context) diagnose.Result {
 		select {
 		case <-again.C:
 		case <-enough.C:
-			return diagnose.Warn(fmt.Sprintf("still %s after %s", pending.Delivery, mailPatience),
+			return r.untried(fmt.Sprintf("still %s after %s", pending.Delivery, mailPatience),
 				"look for the mail provider's answers in the log; Sana retries the mail")
 		case <-ctx.Done():
 			return noAnswer(ctx.Err())
 		}
 	}
+}
+
+// untried is the result of a check that ends before the sign-in: with --to that is a failure.
+func (r *run) untried(detail, hint string) diagnose.Result {
+	if r.To == "" {
+		return diagnose.Warn(detail, hint)
+	}
+	return diagnose.Fail(detail, hint)
 }
 
 func (r *run) delivered(delivery string) diagnose.Result {
@@ -269,7 +277,7 @@ func (r *run) cleanup(ctx context.Context) diagnose.Result {
 		if r.client.session() != "" {
 			return diagnose.Fail("the sign-out did not clear the cookie", hintCookies)
 		}
-		return diagnose.OK("the sign-in is cancelled")
+		return diagnose.OK("signed out")
 	}
 	times := 1
 	if !r.isShared {
@@ -288,5 +296,5 @@ func (r *run) cleanup(ctx context.Context) diagnose.Result {
 	if !a.is(http.StatusNotFound, "no_pending_code") {
 		return r.unexpected(a)
 	}
-	return diagnose.OK("the sign-in is cancelled")
+	return diagnose.OK("the code is cancelled")
 }

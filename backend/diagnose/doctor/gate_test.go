@@ -33,10 +33,10 @@ func TestGate_AddressAndHostsAreJudged(t *testing.T) {
 		hosts        []string
 		check, want  string
 	}{
-		"loopback": {"127.0.0.1:3001", "127.0.0.1", nil, "gate",
-			"ok 127.0.0.1:3001 is reachable from this machine"},
-		"private":           {"10.1.2.3:3001", "127.0.0.1", nil, "gate", "ok 10.1.2.3:3001"},
-		"name of container": {"sana:3001", "127.0.0.1", nil, "gate", "ok sana:3001"},
+		"loopback": {"127.0.0.1:1", "127.0.0.1", nil, "gate",
+			"ok 127.0.0.1:1 is reachable from this machine"},
+		"private":           {"10.1.2.3:1", "127.0.0.1", nil, "gate", "ok 10.1.2.3:1"},
+		"name of container": {"sana:1", "127.0.0.1", nil, "gate", "ok sana:1"},
 		"all interfaces":    {":1", "127.0.0.1", nil, "gate", "warn :1 is on all interfaces"},
 		"all of IPv6": {"[::]:1", "127.0.0.1", nil, "gate",
 			"warn [::]:1 is on all interfaces"},

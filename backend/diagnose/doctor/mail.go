@@ -249,5 +249,6 @@ func (m Mail) logIn(ctx context.Context) diagnose.Result {
 		return diagnose.Fail(m.SMTPServer+": "+err.Error(), "check user and password in SMTP_URL")
 	}
 	return diagnose.Fail(m.SMTPServer+": "+err.Error(),
-		"check scheme, host and port in SMTP_URL, and that this machine may connect to it")
+		"check scheme, host and port in SMTP_URL, and that this machine may connect to it; if the "+
+			"certificate is of an authority of your own, set SSL_CERT_FILE to that authority's file")
 }

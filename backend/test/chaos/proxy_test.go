@@ -47,6 +47,7 @@ var proxies = []proxyKind{
 				"/var/log/nginx/error.log", "stderr",
 				"/var/log/nginx/access.log", dir + "/access.log",
 				"/etc/letsencrypt/live/sana.example", dir,
+				"/etc/nginx/conf.d", dir + "/conf.d",
 				"listen 443", fmt.Sprintf("listen 127.0.0.1:%d", secure),
 				"listen 80", fmt.Sprintf("listen 127.0.0.1:%d", plain),
 				"listen [::]:443", "# ", "listen [::]:80", "# ",
@@ -100,7 +101,7 @@ func (k proxyKind) start(t testing.TB, one, two string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changes := append([]string{"127.0.0.1:3000", one, "127.0.0.1:3001", two},
+	changes := append([]string{"127.0.0.1:3000", one, "127.0.0.1:3002", two},
 		k.replace(dir, secure, plain)...)
 	for i := 0; i < len(changes); i += 2 {
 		if !bytes.Contains(original, []byte(changes[i])) {

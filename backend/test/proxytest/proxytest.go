@@ -47,7 +47,8 @@ var nginx = Proxy{
 	Kind: "nginx", variable: "SANA_NGINX", absent: installed,
 	wrap: func(config, dir string, port int) string {
 		listen := fmt.Sprintf("listen 127.0.0.1:%d", port)
-		config = strings.NewReplacer("listen 443", listen, "/etc/sana/tls", dir).Replace(config)
+		config = strings.NewReplacer("listen 443", listen,
+			"listen 80", "listen unix:"+dir+"/http", "/etc/sana/tls", dir).Replace(config)
 		paths := ""
 		for _, name := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 			paths += name + "_temp_path " + dir + "/" + name + ";\n"
