@@ -105,7 +105,8 @@ func (c *Config) checkGate(f *faultList) {
 		"is %q; it must be host:port, e.g. 127.0.0.1:3001, or :3001 for all interfaces", c.GateAddr)
 	isTaken := port != 0 && (port == c.Port || c.GateAddr == c.MetricsAddr)
 	f.when(isTaken, "GATE_ADDR",
-		"is %q, which PORT, LISTEN_ADDR or METRICS_ADDR has too; the gate needs a port of its own", c.GateAddr)
+		"is %q, which PORT, LISTEN_ADDR or METRICS_ADDR has too; the gate needs a port of its own",
+		c.GateAddr)
 }
 
 // isPort reports whether the port of a URL can be connected to; none stands for the scheme's own.

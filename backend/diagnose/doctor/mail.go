@@ -250,5 +250,5 @@ func (m Mail) logIn(ctx context.Context) diagnose.Result {
 	}
 	return diagnose.Fail(m.SMTPServer+": "+err.Error(),
 		"check scheme, host and port in SMTP_URL, and that this machine may connect to it; if the "+
-			"certificate is of an authority of your own, set SSL_CERT_FILE to that authority's file")
+			"certificate is of an authority of your own, set SSL_CERT_FILE to its file")
 }
