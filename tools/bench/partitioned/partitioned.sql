@@ -1,6 +1,6 @@
 -- Sessions in a table that is partitioned by the hash of their key. This is not one of Sana's
 -- migrations, but the experiment that docs/scaling.md mentions. To try it, copy it to
--- migrations/00007_partitioned.sql and run: go test ./backend/session
+-- migrations/00010_partitioned.sql and run: go test ./backend/session
 --
 -- +goose Up
 
@@ -48,15 +48,7 @@ CREATE VIEW live_sessions AS
     SELECT k, v, 0::bigint AS e
     FROM sessions
     WHERE e > extract(epoch FROM now())
-      AND last_used_at > now() - make_interval(secs => idle_seconds)
-    UNION ALL
-    SELECT r.k, r.v, 0::bigint
-    FROM replaced_tokens AS r
-    JOIN sessions AS s ON s.id = r.id
-    WHERE r.e > extract(epoch FROM now())
-      AND (r.presented_at IS NULL OR r.presented_at > now() - interval '10 seconds')
-      AND s.e > extract(epoch FROM now())
-      AND s.last_used_at > now() - make_interval(secs => s.idle_seconds);
+      AND last_used_at > now() - make_interval(secs => idle_seconds);
 
 CREATE TRIGGER log_delete AFTER DELETE ON sessions
     FOR EACH ROW
