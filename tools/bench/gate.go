@@ -124,26 +124,7 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 		return nil, stop, err
 	}
 
-	// The compared proxy, also with its sessions in cookies.
-	var addresses []string
-	for _, p := range list {
-		addresses = append(addresses, p.User.Email)
-	}
-	made, err := exec.CommandContext(ctx, b.oauth2+"-cookie",
-		append([]string{oauth2Secret}, addresses...)...).
-		Output()
-	if err != nil {
-		return nil, stop, fmt.Errorf("cookies of oauth2-proxy: %w", err)
-	}
-	if err = os.WriteFile(b.path("oauth2-cookies"), made, 0o600); err != nil {
-		return nil, stop, err
-	}
-	port := freePort()
-	peer, err := b.startServer(ctx, "oauth2-proxy", "/ping", port, nil, b.oauth2,
-		"--provider=google", "--client-id=bench", "--client-secret=bench", "--email-domain=*",
-		"--cookie-secret="+oauth2Secret,
-		"--reverse-proxy=true", "--upstream=static://202", "--request-logging=false",
-		"--auth-logging=false", fmt.Sprintf("--http-address=127.0.0.1:%d", port))
+	peer, err := b.startOAuth2Proxy(ctx, list)
 	if err != nil {
 		return nil, stop, err
 	}
@@ -178,6 +159,30 @@ func (b *bench) gateTargets(ctx context.Context) (targets []gateTarget, stop fun
 		}
 	}
 	return targets, stop, b.settle(ctx)
+}
+
+// startOAuth2Proxy starts the compared proxy, whose sessions are in cookies too, and writes the
+// cookies of the users.
+func (b *bench) startOAuth2Proxy(ctx context.Context, list []answer) (*server, error) {
+	var addresses []string
+	for _, p := range list {
+		addresses = append(addresses, p.User.Email)
+	}
+	made, err := exec.CommandContext(ctx, b.oauth2+"-cookie",
+		append([]string{oauth2Secret}, addresses...)...).
+		Output()
+	if err != nil {
+		return nil, fmt.Errorf("cookies of oauth2-proxy: %w", err)
+	}
+	if err := os.WriteFile(b.path("oauth2-cookies"), made, 0o600); err != nil {
+		return nil, err
+	}
+	port := freePort()
+	return b.startServer(ctx, "oauth2-proxy", "/ping", port, nil, b.oauth2,
+		"--provider=google", "--client-id=bench", "--client-secret=bench", "--email-domain=*",
+		"--cookie-secret="+oauth2Secret,
+		"--reverse-proxy=true", "--upstream=static://202", "--request-logging=false",
+		"--auth-logging=false", fmt.Sprintf("--http-address=127.0.0.1:%d", port))
 }
 
 // appJar writes the app cookies of all signed-in users into a file for wrk.

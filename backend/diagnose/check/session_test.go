@@ -106,6 +106,21 @@ func TestCheck_MailLimitHintsWhenToRetry(t *testing.T) {
 	}
 }
 
+// With --to an operator wants to see a sign-in: a mail that does not arrive fails the check.
+func TestCheck_FailsIfTheMailIsDelayed(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	w.Mailgun.Script(mailgunfake.Answer{Status: 429, Header: http.Header{"Retry-After": {"300"}}})
+	list := results(t, to(t, w, newFront(w.Run(t, atHome)), ""))
+	wantAllBut(t, list, map[string]string{
+		"mail":       "fail still delayed after 20s",
+		"sign-in":    "warn not run: needs mail",
+		"session":    "warn not run: needs sign-in",
+		"sign-out":   "warn not run: needs sign-in",
+		"old-cookie": "warn not run: needs sign-out",
+	})
+}
+
 // forgetful answers sign-outs itself and does not forward them. The cookie stays valid, as with a
 // session that is stored in the cookie alone.
 func forgetful(f *front) *front {
