@@ -39,6 +39,9 @@ const (
 	ByApps        = "apps"
 )
 
+// MailTransports are the values of MAIL_TRANSPORT.
+var MailTransports = []string{Mailgun, SMTP, Console}
+
 const redacted = "[redacted]"
 
 // Secret is a value that no log, error or print ever shows.

@@ -83,7 +83,7 @@ func (c *Config) checkOtherTransport(f *faultList) {
 }
 
 func (c *Config) checkMail(f *faultList) {
-	f.oneOf("MAIL_TRANSPORT", c.MailTransport, Mailgun, SMTP, Console)
+	f.oneOf("MAIL_TRANSPORT", c.MailTransport, MailTransports...)
 	f.when(c.MailTransport == Console && c.Env == Production,
 		"MAIL_TRANSPORT", "is console, which writes codes to the output; in production it must be "+
 			"mailgun or smtp")

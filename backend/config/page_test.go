@@ -15,7 +15,7 @@ var update = flag.Bool("update", false, "rewrite the list in docs/configuration.
 // The list is between these lines of docs/configuration.md.
 const (
 	page      = "../../docs/configuration.md"
-	listBegin = "<!-- configuration: made by go test ./backend/config -update -->\n"
+	listBegin = "<!-- configuration: made by npm run golden -- config -->\n"
 	listEnd   = "<!-- /configuration -->\n"
 )
 
@@ -33,7 +33,7 @@ func TestConfigurationPage_MatchesTheCode(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("configuration.md has\n%s\nwant\n%s\nrun: go test ./backend/config -update", got,
+		t.Fatalf("configuration.md has\n%s\nwant\n%s\nrun: npm run golden -- config", got,
 			list())
 	}
 	if err := os.WriteFile(page, []byte(before+listBegin+list()+listEnd+after), 0o644); err != nil {

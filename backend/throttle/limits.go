@@ -74,9 +74,8 @@ var (
 		Note:    "`CODES_PER_NETWORK`; without devices",
 	}
 	RenamesByAccount = Limit{
-		Name:    "changes by account",
+		Name:    "name changes by account",
 		Windows: []Window{{20, time.Hour}},
-		Note:    "of the name",
 	}
 	HandoffsBySession = Limit{
 		Name:    "handoffs by session",

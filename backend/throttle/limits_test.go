@@ -14,7 +14,7 @@ var update = flag.Bool("update", false, "rewrite the limits in docs/security/cla
 // docs/security/claims.md has the list between these lines.
 const (
 	securityPage = "../../docs/security/claims.md"
-	listBegin    = "<!-- limits: made by go test ./backend/throttle -update -->\n"
+	listBegin    = "<!-- limits: made by npm run golden -- throttle -->\n"
 	listEnd      = "<!-- /limits -->\n"
 )
 
@@ -33,7 +33,7 @@ func TestLimits_SecurityPageStatesTheLimitsOfTheCode(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("claims.md has\n%s\nwant\n%s\nrun: go test ./backend/throttle -update", got,
+		t.Fatalf("claims.md has\n%s\nwant\n%s\nrun: npm run golden -- throttle", got,
 			list())
 	}
 	page := before + listBegin + list() + listEnd + after

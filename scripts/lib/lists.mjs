@@ -5,22 +5,43 @@ import { root } from './paths.mjs'
 
 const features = 'frontend/src/features'
 const app = 'frontend/src/app'
+const list = 'backend/web/pages.json'
+/** Where pages that need a session are listed, and where the others. */
+const signedInPages = `${app}/signedInPages.tsx`
+const openPages = `${app}/pages.tsx`
 
 /** @returns {string[]} the faults, empty if there are none */
 export function examineLists() {
   return [...pageFaults(), ...featureFaults(), ...languageFaults()]
 }
 
-/** A page that signed-in users see has its path in pages.json, and its component in the app. */
+/** A page has its path in pages.json, where the server reads it, and its component in the app. */
 function pageFaults() {
-  const list = 'backend/web/pages.json'
-  const shown = `${app}/signedInPages.tsx`
-  const known = JSON.parse(readFileSync(join(root, list), 'utf8')).signedIn
-  const paths = named(shown, /const signedInPages[^=]*= \[(.*?)\n\]/s, /\bpath: '([^']*)'/g)
+  const { signedIn, open } = JSON.parse(readFileSync(join(root, list), 'utf8'))
+  const inside = named(
+    signedInPages,
+    /const signedInPages[^=]*= \[(.*?)\n\]/s,
+    /\bpath: '([^']*)'/g,
+  )
+  const outside = named(openPages, /const openPages.*? = \{(.*?)\n\}/s, /^ *'([^']*)': /gm)
   return [
-    ...without(known, paths).map((path) => `${list} has the page ${path}: add it to ${shown}, too`),
-    ...without(paths, known).map(
-      (path) => `${shown} has the page ${path}: add it to signedIn in ${list}, too`,
+    ...differences(signedInPages, inside, 'signedIn', signedIn),
+    // The code page is a state of the sign-in page.
+    ...differences(openPages, [...outside, '/verify'], 'open', open),
+  ]
+}
+
+/**
+ * @param {string} file
+ * @param {string[]} shown
+ * @param {string} key
+ * @param {string[]} known
+ */
+function differences(file, shown, key, known) {
+  return [
+    ...without(known, shown).map((path) => `${list} has the page ${path}: add it to ${file}, too`),
+    ...without(shown, known).map(
+      (path) => `${file} has the page ${path}: add it to ${key} in ${list}, too`,
     ),
   ]
 }
@@ -35,7 +56,7 @@ function featureFaults() {
     const faults = pages
       .map((file) => `features/${feature}/${file.replace('.tsx', '')}`)
       .filter((page) => !code.includes(`../${page}'`))
-      .map((page) => `${page} is not used: add it to ${app}/signedInPages.tsx`)
+      .map((page) => `${page} is not used: add it to ${signedInPages} or ${openPages}`)
     if (pages.length > 0 && !files.some((file) => file.endsWith('.states.ts')))
       faults.push(
         `${features}/${feature} has a page but no *.states.ts, which shows it at /dev/states`,

@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "rewrite the list in docs/metrics.md")
 // The list is between these lines of the document.
 const (
 	document  = "../../../docs/metrics.md"
-	listBegin = "<!-- metrics: made by go test ./backend/observe/metrics -update -->\n"
+	listBegin = "<!-- metrics: made by npm run golden -- metrics -->\n"
 	listEnd   = "<!-- /metrics -->\n"
 )
 
@@ -71,7 +71,7 @@ func TestTheDocumentHasTheMetricsAsTheyAre(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("%s has\n%s\nwant\n%s\nrun: go test ./backend/observe/metrics -update", document,
+		t.Fatalf("%s has\n%s\nwant\n%s\nrun: npm run golden -- metrics", document,
 			got, want.String())
 	}
 	if err := os.WriteFile(document, []byte(before+listBegin+want.String()+listEnd+after),

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useState } from 'preact/hooks'
 import { useLocation } from 'preact-iso'
 import { DeletedPage } from '../features/account/DeletedPage'
@@ -102,7 +103,12 @@ export function SignedInPages({
   )
 }
 
-/** The pages that no user comes to on the way through the first ones. */
+/** The pages that need no session and that no form of Sana leads to. */
+const openPages: Record<string, () => ComponentChildren> = {
+  '/not-you': () => <NotYouPage />,
+  '/recovery': () => <RecoveryPage />,
+}
+
 export function OtherPages({ path }: { path: string }) {
   const { route } = useLocation()
   const link = restoredLink(path)
@@ -111,12 +117,5 @@ export function OtherPages({ path }: { path: string }) {
   }, [link, route])
 
   if (link) return <Loading />
-  switch (path) {
-    case '/not-you':
-      return <NotYouPage />
-    case '/recovery':
-      return <RecoveryPage />
-    default:
-      return <NotFoundPage />
-  }
+  return openPages[path]?.() ?? <NotFoundPage />
 }
