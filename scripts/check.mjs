@@ -7,7 +7,7 @@ import { runSteps } from './lib/steps.mjs'
 
 async function main() {
   await prepare()
-  return (await runSteps([[...webChecks, ...goChecks]])) ? 0 : 1
+  return (await runSteps([[...webChecks, ...goChecks].map((step) => [step])])) ? 0 : 1
 }
 
 await runMain(main)

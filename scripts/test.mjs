@@ -9,9 +9,9 @@ import { installDependencies } from './lib/dependencies.mjs'
 import {
   checkGoMod,
   checkVulnerabilities,
-  go,
   goPackages,
   read,
+  go as runGo,
   testGo,
   testGoFaults,
   testGoQuickly,
@@ -55,23 +55,22 @@ npm test -- e2e e2e/sign-in.spec.ts     Playwright
 TEST_DATABASE_URL is the URL of a superuser of a Postgres server for the tests. Without it they
 start one.`
 
+const spa = 'build of the single-page app'
+const postgres = 'Postgres for the tests'
+const pgBouncer = 'PgBouncer'
+const proxies = 'nginx and Caddy'
+const server = 'build of bin/sana'
+const chromium = 'Chromium'
 const parts = ['web', 'go', 'states', 'e2e']
-/** The steps without which no Go test runs. */
-const provisions = [
-  'build of the single-page app',
-  'Postgres for the tests',
-  'PgBouncer',
-  'nginx and Caddy',
-]
+/** The provisions without which no Go test runs. */
+const neededByGoTests = [spa, postgres, pgBouncer, proxies]
 /** The walk of `npm test`: a complete sign-in through all parts. */
 const firstWalk = 'e2e/sign-in.spec.ts'
 
 /**
  * A step of one or more parts. A long step runs in `npm run test:all`, or if its part alone is
- * selected; a short step replaces a long one that does not run. Steps of one group run at the same
- * time, when the first of them would: one waits while another one computes.
- * @typedef {import('./lib/steps.mjs').Step
- *   & { parts: string[], form?: 'long' | 'short', group?: string }} PartStep
+ * selected; a short step replaces a long one that does not run.
+ * @typedef {import('./lib/steps.mjs').Step & { parts: string[], form?: 'long' | 'short' }} PartStep
  */
 
 async function main() {
@@ -92,38 +91,22 @@ async function main() {
   try {
     if (options.length > 0 && chosen === 'web')
       return await runVisibly(process.execPath, [tools.vitest, ...vitest(options)])
-    const steps = [
-      ...webSteps(),
-      ...goSteps(fetched),
-      ...commonSteps(cleanups),
-      ...lastSteps(options),
-    ]
-    // A selected part states or e2e runs completely.
-    const long = all || chosen === 'states' || chosen === 'e2e'
-    const form = steps.filter((step) => step.form !== (long ? 'short' : 'long'))
-    const some = form.filter((step) => !chosen || step.parts.includes(chosen))
+    const provided = provisions(cleanups, fetched)
     if (options.length > 0 && chosen === 'go') {
-      const ready = await runSteps(steps.filter(({ name }) => provisions.includes(name)))
+      const ready = await runSteps(provided.filter(({ name }) => neededByGoTests.includes(name)))
       return ready ? await runVisibly('go', ['test', ...options]) : 1
     }
-    return (await runSteps(grouped(some))) ? 0 : 1
+    // A selected part states or e2e runs completely.
+    const long = all || chosen === 'states' || chosen === 'e2e'
+    const runs = (/** @type {PartStep} */ step) =>
+      step.form !== (long ? 'short' : 'long') && (!chosen || step.parts.includes(chosen))
+    const rows = (/** @type {PartStep[][]} */ list) =>
+      list.map((row) => row.filter(runs)).filter((row) => row.length > 0)
+    const steps = [rows(checks()), ...provided.filter(runs), rows([goTests(), pageTests(options)])]
+    return (await runSteps(steps)) ? 0 : 1
   } finally {
     for (const cleanup of cleanups) await cleanup()
   }
-}
-
-/**
- * @param {PartStep[]} steps
- * @returns {PartStep[][]}
- */
-function grouped(steps) {
-  /** @type {Map<string, PartStep[]>} */
-  const groups = new Map()
-  for (const step of steps) {
-    const key = step.group ?? step.name
-    groups.set(key, [...(groups.get(key) ?? []), step])
-  }
-  return [...groups.values()]
 }
 
 /** @param {string[]} args */
@@ -161,39 +144,22 @@ function vitest(options) {
   return options.includes('--watch') ? options : ['run', ...options]
 }
 
-/** @returns {PartStep[]} */
-function webSteps() {
-  const parts = ['web']
+/** @returns {PartStep[][]} the checks of the sources, which run at the same time */
+function checks() {
   return [
-    ...webChecks.map((step) => ({ parts, group: 'checks', ...step })),
-    { parts, name: 'Vitest', run: () => node(tools.vitest, 'run') },
+    ...webChecks.map((step) => [{ parts: ['web'], ...step }]),
+    ...goChecks.map((step) => [{ parts: ['go'], ...step }]),
   ]
 }
 
 /**
+ * Programs and builds for the tests, and the checks that compile.
+ * @param {(() => Promise<void>)[]} cleanups
  * @param {Promise<void>} fetched
  * @returns {PartStep[]}
  */
-function goSteps(fetched) {
-  const parts = ['go']
-  return [
-    { parts: ['go', 'states', 'e2e'], name: 'what had to be fetched', run: () => fetched },
-    ...goChecks.map((step) => ({ parts, group: 'checks', ...step })),
-    { parts, name: 'go vet', run: () => read('vet', ...goPackages) },
-    { parts, name: 'staticcheck', run: () => read('tool', 'staticcheck', ...goPackages) },
-    { parts, name: 'go.mod', run: checkGoMod },
-    { parts, name: 'go mod verify', run: () => go(['mod', 'verify']) },
-    // It is a separate module, which no other step compiles.
-    { parts, name: 'go vet of tools/bench', run: () => read('vet', '-C', 'tools/bench', './...') },
-    { parts, name: 'govulncheck', run: checkVulnerabilities },
-  ]
-}
-
-/**
- * @param {(() => Promise<void>)[]} cleanups
- * @returns {PartStep[]}
- */
-function commonSteps(cleanups) {
+function provisions(cleanups, fetched) {
+  const go = ['go']
   const providePostgres = async () => {
     if (!process.env.TEST_DATABASE_URL) {
       const { url, stop } = await startTestPostgres()
@@ -202,7 +168,7 @@ function commonSteps(cleanups) {
     }
     process.env.SANA_POSTGRES_BIN = await postgresBinaries()
   }
-  const chooseReleasesBefore = async () => {
+  const provideReleases = async () => {
     const { dir, missing, remove } = await buildReleasesBefore()
     cleanups.push(remove)
     process.env.SANA_RELEASES_BEFORE = dir
@@ -211,20 +177,39 @@ function commonSteps(cleanups) {
       : 'built'
   }
   return [
-    { parts, name: 'build of the single-page app', run: buildSpa },
+    { parts: ['go', 'states', 'e2e'], name: 'what had to be fetched', run: () => fetched },
+    { parts: go, name: 'go vet', run: () => read('vet', ...goPackages) },
+    { parts: go, name: 'staticcheck', run: () => read('tool', 'staticcheck', ...goPackages) },
+    { parts: go, name: 'go.mod', run: checkGoMod },
+    { parts: go, name: 'go mod verify', run: () => runGo(['mod', 'verify']) },
+    // It is a separate module, which no other step compiles.
     {
-      parts,
-      name: 'sizes of the single-page app',
-      needs: ['build of the single-page app'],
-      run: checkSizes,
+      parts: go,
+      name: 'go vet of tools/bench',
+      run: () => read('vet', '-C', 'tools/bench', './...'),
     },
-    { parts: ['go', 'e2e'], name: 'Postgres for the tests', run: providePostgres },
-    {
-      parts: ['go'],
-      form: 'long',
-      name: 'the releases before this one',
-      run: chooseReleasesBefore,
-    },
+    { parts: go, name: 'govulncheck', run: checkVulnerabilities },
+    { parts, name: spa, run: buildSpa },
+    { parts, name: 'sizes of the single-page app', needs: [spa], run: checkSizes },
+    { parts: ['go', 'e2e'], name: postgres, run: providePostgres },
+    { parts: go, form: 'long', name: 'the releases before this one', run: provideReleases },
+    { parts: go, form: 'long', name: pgBouncer, run: choosePgBouncer },
+    { parts: go, form: 'long', name: proxies, run: chooseProxies },
+    { parts: go, name: 'systemd-analyze', run: findSystemdAnalyze },
+    // A test inspects the built program: most of its build is then cached.
+    { parts: ['go', 'e2e'], name: server, needs: [spa], run: buildServer },
+    { parts: ['states', 'e2e'], name: chromium, run: chooseChromium },
+  ]
+}
+
+/** @returns {PartStep[]} */
+function goTests() {
+  const common = { parts: ['go'], needs: [postgres] }
+  return [
+    { ...common, form: 'short', name: 'go test', run: testGoQuickly },
+    { ...common, form: 'long', name: 'go test', run: testGo },
+    { ...common, form: 'long', name: 'go test without the race detector', run: testGoUnraced },
+    { ...common, form: 'long', name: 'go test of faults', run: testGoFaults },
   ]
 }
 
@@ -232,58 +217,27 @@ function commonSteps(cleanups) {
  * @param {string[]} options for Playwright
  * @returns {PartStep[]}
  */
-function lastSteps(options) {
-  const postgres = 'Postgres for the tests'
-  const server = 'build of bin/sana'
+function pageTests(options) {
+  const walks = { parts: ['e2e'], needs: [postgres, server, chromium] }
   return [
-    { parts: ['go'], form: 'long', name: 'PgBouncer', run: choosePgBouncer },
-    { parts: ['go'], form: 'long', name: 'nginx and Caddy', run: chooseProxies },
-    { parts: ['go'], name: 'systemd-analyze', run: findSystemdAnalyze },
-    // A test inspects the built program: most of its build is then cached.
-    {
-      parts: ['go', 'e2e'],
-      name: server,
-      needs: ['build of the single-page app'],
-      run: buildServer,
-    },
-    { parts: ['go'], form: 'short', name: 'go test', needs: [postgres], run: testGoQuickly },
-    { parts: ['go'], form: 'long', name: 'go test', needs: [postgres], run: testGo },
-    {
-      parts: ['go'],
-      form: 'long',
-      name: 'go test without the race detector',
-      needs: [postgres],
-      run: testGoUnraced,
-    },
-    { parts: ['states', 'e2e'], name: 'Chromium', run: chooseChromium },
-    {
-      parts: ['go'],
-      form: 'long',
-      group: 'faults and states',
-      name: 'go test of faults',
-      needs: [postgres],
-      run: testGoFaults,
-    },
+    { parts: ['web'], name: 'Vitest', run: () => node(tools.vitest, 'run') },
     {
       parts: ['states'],
       form: 'long',
-      group: 'faults and states',
       name: 'Playwright: every state',
-      needs: ['Chromium'],
+      needs: [chromium],
       run: () => testStates(options),
     },
     {
-      parts: ['e2e'],
+      ...walks,
       form: 'short',
       name: 'Playwright: one walk',
-      needs: [postgres, server, 'Chromium'],
       run: () => node(tools.playwright, 'test', '--project=walks', firstWalk),
     },
     {
-      parts: ['e2e'],
+      ...walks,
       form: 'long',
       name: 'Playwright',
-      needs: [postgres, server, 'Chromium'],
       run: () => node(tools.playwright, 'test', '--project=start', '--project=walks', ...options),
     },
   ]

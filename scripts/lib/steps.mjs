@@ -11,27 +11,33 @@ import { Problem } from './problem.mjs'
  */
 
 /**
- * Runs steps one after the other, and the steps of a list at the same time.
- * @param {(Step | Step[])[]} steps
+ * Runs steps one after the other. An element that is a list has rows, which run at the same time:
+ * one waits while another one computes.
+ * @param {(Step | Step[][])[]} steps
  * @returns {Promise<boolean>} whether all passed
  */
 export async function runSteps(steps) {
   /** @type {string[]} */
   const failed = []
-  for (const group of steps.map((step) => [step].flat())) {
-    const isAlone = group.length === 1
-    if (isAlone) console.log(`▸ ${group[0].name}`)
-    await Promise.all(
-      group.map(async (step) => {
-        const { ok, words } = await runStep(step, failed)
-        if (!ok) failed.push(step.name)
-        console.log(isAlone ? words : `▸ ${step.name}\n${words}`)
-      }),
-    )
+  /** @param {Step[]} row @param {boolean} isAlone */
+  const runRow = async (row, isAlone) => {
+    for (const step of row) {
+      console.log(`▸ ${step.name}`)
+      const { reason, words } = await runStep(step, failed)
+      if (reason) {
+        failed.push(step.name)
+        console.log(reason)
+      }
+      console.log(isAlone ? `  ${words}` : `  ${step.name}: ${words}`)
+    }
+  }
+  for (const step of steps) {
+    const rows = Array.isArray(step) ? step : [[step]]
+    await Promise.all(rows.map((row) => runRow(row, rows.length === 1)))
   }
   console.log('')
   for (const name of failed) console.log(`FAILED: ${name}`)
-  console.log(`${steps.flat().length - failed.length} passed, ${failed.length} failed`)
+  console.log(`${steps.flat(2).length - failed.length} passed, ${failed.length} failed`)
   return failed.length === 0
 }
 
@@ -45,11 +51,11 @@ async function runStep({ run, needs = [] }, failed) {
     const missing = needs.find((need) => failed.includes(need))
     if (missing) throw new Problem(`Not run, because this failed: ${missing}`)
     const remark = await run()
-    return { ok: true, words: `  ok ${seconds(started)}${remark ? `, ${remark}` : ''}` }
+    return { words: `ok ${seconds(started)}${remark ? `, ${remark}` : ''}` }
   } catch (error) {
     interrupted.throwIfAborted()
     const reason = error instanceof Problem ? error.message : error.stack
-    return { ok: false, words: `${reason}\n  FAILED ${seconds(started)}` }
+    return { reason, words: `FAILED ${seconds(started)}` }
   }
 }
 
