@@ -230,7 +230,7 @@ func TestOutbox_DelaysAllMailsWhileThrottled(t *testing.T) {
 func TestOutbox_DefersOneRecipientAlone(t *testing.T) {
 	t.Parallel()
 	deferred := fmt.Errorf("421 %w", mail.ErrDeferred)
-	i := newInstance(t, newDatabase(t), newProvider(errUnavailable, deferred, nil, deferred))
+	i := newInstance(t, newDatabase(t), newProvider(errUnavailable, deferred))
 	i.compose("brief", usefulFor(100*time.Millisecond))
 	i.start(t)
 	ref := i.enqueue(t, "hello")
@@ -238,6 +238,9 @@ func TestOutbox_DefersOneRecipientAlone(t *testing.T) {
 	i.makeDue(t, ref, 1)
 	i.await(t, ref, "delayed - 2 waiting")
 	i.await(t, i.enqueue(t, "hello"), "sent - 1 done")
+	i.makeDue(t, ref, 2)
+	i.await(t, ref, "sent - 3 done")
+	i.results <- deferred
 	i.await(t, i.enqueue(t, "brief"), "failed - 1 done")
 }
 
