@@ -7,16 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"sana/backend/cli"
 	"sana/backend/postgres"
 	"sana/backend/test/harness"
 
@@ -155,7 +152,7 @@ func TestRelease_IsRecorded(t *testing.T) {
 	w.Run(t).Kill(t) // migrates, which is no statement of a release
 	// of the programs; the test's own statements have another name
 	w.DatabaseURL += "&application_name=" + recorded
-	walk(t, w)
+	newReleaseWalk(t, w).everything()
 	content, err := os.ReadFile(filepath.Join(s.data, "log", "statements.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -177,68 +174,6 @@ func TestRelease_IsRecorded(t *testing.T) {
 
 // recorded is the name under which the programs of a recording connect.
 const recorded = "recorded"
-
-// walk uses every function of the program.
-func walk(t *testing.T, w *harness.World) {
-	t.Helper()
-	app := w.Run(t)
-	const ada, moved = "ada@sana.example", "moved@sana.example"
-	laptop, phone := app.Open(t), app.Open(t)
-	laptop.RequestCode(ada).Want(http.StatusAccepted)
-	code := w.Code(t, ada, 1)
-	laptop.Get("/api/auth/code").Want(http.StatusOK)
-	laptop.Verify(harness.WrongCode(code)).Want(http.StatusUnauthorized)
-	w.Pass(t, time.Minute)
-	laptop.Resend().Want(http.StatusAccepted)
-	laptop.Verify(w.Code(t, ada, 2)).Want(http.StatusOK)
-	laptop.Verify(w.Code(t, ada, 2)).Want(http.StatusOK) // repeated
-	w.Pass(t, time.Minute)
-	laptop.SignIn(w, ada) // a step-up
-	laptop.Get("/api/auth/session").Want(http.StatusOK)
-	w.Pass(t, time.Minute)
-	in := phone.SignIn(w, ada) // a new device: with a notice
-	app.Open(t).RequestCode("grace@sana.example").Want(http.StatusAccepted)
-	cancelled := app.Open(t)
-	cancelled.RequestCode("alan@sana.example").Want(http.StatusAccepted)
-	cancelled.Do(http.MethodDelete, "/api/auth/code", "").Want(http.StatusNoContent)
-	laptop.Get("/api/sessions").Want(http.StatusOK)
-	laptop.Do(http.MethodDelete, "/api/sessions/"+in.Session.ID, "").Want(http.StatusNoContent)
-	phone.Get("/api/auth/session").Want(http.StatusUnauthorized)
-	laptop.Delete("/api/sessions").Want(http.StatusNoContent)
-	w.Pass(t, time.Minute)
-	laptop.Get("/api/account").Want(http.StatusOK)
-	laptop.Rename("Ada").Want(http.StatusOK)
-	laptop.RequestChange("cancelled@sana.example").Want(http.StatusAccepted)
-	laptop.Get("/api/account/email").Want(http.StatusOK)
-	laptop.Delete("/api/account/email").Want(http.StatusNoContent)
-	w.Pass(t, time.Minute)
-	change := laptop.ChangeCode(w, moved)
-	laptop.VerifyChange(harness.WrongCode(change)).Want(http.StatusUnauthorized)
-	laptop.VerifyChange(change).Want(http.StatusOK)
-	laptop.Get("/api/account/events").Want(http.StatusOK)
-	laptop.Get("/api/account/export").Want(http.StatusOK)
-	deleted := app.Open(t)
-	deleted.SignIn(w, "deleted@sana.example")
-	deleted.Delete("/api/account").Want(http.StatusNoContent)
-	laptop.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
-	for _, args := range [][]string{{"sessions", "list", moved},
-		{"sessions", "end", "--user", moved},
-		{"sessions", "end", "--all"}} {
-		var out bytes.Buffer
-		if exit := cli.Run(args, w.Environ(), strings.NewReader(""), &out, &out,
-			"test"); exit != 0 {
-			t.Fatalf("sana %v: %s", args, &out)
-		}
-	}
-	w.AwaitMails(t)
-	harness.Eventually(t, "nothing is swept", func() error {
-		return harness.CountError(
-			min(1, w.Count(t, `SELECT count(*) FROM periodic WHERE name = 'sweep sessions'`)), 1)
-	})
-	if err := app.Terminate(t); err != nil {
-		t.Error(err)
-	}
-}
 
 var logged = regexp.MustCompile(
 	`(?s)^(?:execute [^:]+|statement): (\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b.*)$`)
