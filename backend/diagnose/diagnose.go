@@ -12,12 +12,13 @@ import (
 // State is the outcome of a check.
 type State string
 
-// Warned is for facts that an operator should know and that break nothing, and for checks that
+// Warned is for facts that an operator should know and that break nothing, Skipped for checks that
 // could not run.
 const (
-	Passed State = "ok"
-	Warned State = "warn"
-	Failed State = "fail"
+	Passed  State = "ok"
+	Warned  State = "warn"
+	Failed  State = "fail"
+	Skipped State = "skip"
 )
 
 // Result is the result of a check. Names are stable: programs may depend on them.
@@ -38,6 +39,9 @@ func Warn(detail, hint string) Result { return Result{State: Warned, Detail: det
 
 // Fail is the result of a check that failed.
 func Fail(detail, hint string) Result { return Result{State: Failed, Detail: detail, Hint: hint} }
+
+// skip is the result of a check that did not run.
+func skip(reason string) Result { return Result{State: Skipped, Detail: reason} }
 
 // Check is one check of a list. It runs unless one of its needs, a check or a variable, is broken.
 type Check struct {
@@ -72,8 +76,7 @@ func (r Report) Failures() []string {
 }
 
 // Run runs the checks one after the other and calls tell with each result as soon as it is known.
-// broken are the variables with invalid values. When ctx ends, the remaining checks are reported as
-// not run.
+// broken are the variables with invalid values. When ctx ends, the remaining checks are skipped.
 func Run(ctx context.Context, checks []Check, broken []string, tell func(Result)) Report {
 	broken = slices.Clone(broken)
 	report := Report{OK: true, Checks: []Result{}}
@@ -97,14 +100,14 @@ func Run(ctx context.Context, checks []Check, broken []string, tell func(Result)
 func (c Check) perform(ctx context.Context, broken []string) (result Result, ran bool) {
 	for _, need := range c.Needs {
 		if slices.Contains(broken, need) {
-			return Warn("not run: needs "+need, ""), false
+			return skip("needs " + need), false
 		}
 	}
 	if c.Always {
 		ctx = context.WithoutCancel(ctx)
 	}
 	if ctx.Err() != nil {
-		return Warn("not run: interrupted", ""), false
+		return skip("interrupted"), false
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(c.Limit, UsualLimit))
 	defer cancel()

@@ -51,10 +51,10 @@ func TestRun_SkipsChecksWithBrokenNeeds(t *testing.T) {
 			Do: comesTo(diagnose.Result{State: diagnose.Passed})},
 	}, "PORT")
 	assert(t, "after both", got["after both"], diagnose.Passed, "")
-	assert(t, "after the broken", got["after the broken"], diagnose.Warned, "not run: needs broken")
-	assert(t, "after that", got["after that"], diagnose.Warned, "not run: needs after the broken")
-	assert(t, "with a faulty variable", got["with a faulty variable"], diagnose.Warned,
-		"not run: needs PORT")
+	assert(t, "after the broken", got["after the broken"], diagnose.Skipped, "needs broken")
+	assert(t, "after that", got["after that"], diagnose.Skipped, "needs after the broken")
+	assert(t, "with a faulty variable", got["with a faulty variable"], diagnose.Skipped,
+		"needs PORT")
 }
 
 func TestRun_EndsHangingChecksAtTheirLimit(t *testing.T) {
@@ -85,7 +85,7 @@ func TestRun_ReportsChecksAfterInterruption(t *testing.T) {
 	if len(got) != 2 {
 		t.Fatalf("got %d results, want 2", len(got))
 	}
-	assert(t, "two", got[1], diagnose.Warned, "not run: interrupted")
+	assert(t, "two", got[1], diagnose.Skipped, "interrupted")
 }
 
 func TestWriteText_WrapsRemoteTextAt100Columns(t *testing.T) {

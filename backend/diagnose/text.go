@@ -10,7 +10,7 @@ import (
 )
 
 // words are the states at the beginning of a line; failures are in capitals.
-var words = map[State]string{Passed: "ok", Warned: "warn", Failed: "FAIL"}
+var words = map[State]string{Passed: "ok", Warned: "warn", Failed: "FAIL", Skipped: "skip"}
 
 // width is the maximum number of columns of a line of text.
 const width = 100

@@ -125,9 +125,9 @@ func bypass(variable, pattern string) func(string) string {
 // closedOff adds the checks that do not run if the app is not closed.
 func closedOff(others map[string]string) map[string]string {
 	for _, name := range []string{"forged-names", "access-keys", "paths", "hosts", "start"} {
-		others[name] = "warn not run: needs closed"
+		others[name] = "skip needs closed"
 	}
-	others["forged"] = "warn not run: needs start"
+	others["forged"] = "skip needs start"
 	return others
 }
 
@@ -151,19 +151,19 @@ var spoilt = []struct {
 		})},
 	{"leads Sana's pages elsewhere", "nginx",
 		replace("location ^~ /_sana/ {", "location ^~ /_none/ {"), false, map[string]string{
-			"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages",
-			"sana": "warn not run: needs pages",
+			"pages": "fail /_sana/start is not Sana's", "cookie": "skip needs pages",
+			"sana": "skip needs pages",
 		}},
 	{"leads Sana's pages elsewhere", "caddy", replace("handle /_sana/* {", "handle /_none/* {"),
 		false,
 		map[string]string{
-			"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages",
-			"sana": "warn not run: needs pages",
+			"pages": "fail /_sana/start is not Sana's", "cookie": "skip needs pages",
+			"sana": "skip needs pages",
 		}},
 	{"does not set what it asks", "nginx", remove(`proxy_set_header X-Original-URL .*`), false,
 		map[string]string{
 			"start":  "fail a page does not redirect to the sign-in: 401",
-			"forged": "warn not run: needs start",
+			"forged": "skip needs start",
 		}},
 	{"does not send what it asks about", "caddy",
 		replace("uri /gate/forward/wiki", "uri /gate/nginx/wiki"), false,
@@ -192,8 +192,8 @@ var spoilt = []struct {
 		})},
 	{"leads Sana's pages elsewhere", "traefik", replace("`/_sana/`", "`/_none/`"), false,
 		map[string]string{
-			"pages": "fail /_sana/start is not Sana's", "cookie": "warn not run: needs pages",
-			"sana": "warn not run: needs pages",
+			"pages": "fail /_sana/start is not Sana's", "cookie": "skip needs pages",
+			"sana": "skip needs pages",
 		}},
 	{"believes what a client says of its request", "traefik",
 		replace("trustForwardHeader: false", "trustForwardHeader: true"), false, map[string]string{

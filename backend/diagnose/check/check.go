@@ -103,7 +103,7 @@ type run struct {
 
 // Run runs all checks and calls tell with each result as soon as it is known: the checks of a
 // deployment, or those of an app if the address is of an app behind the gate. When ctx ends, the
-// remaining checks are reported as not run; cleanup runs nevertheless.
+// remaining checks are skipped; cleanup runs nevertheless.
 func Run(ctx context.Context, o Options, tell func(diagnose.Result)) diagnose.Report {
 	r := &run{Options: o, client: newClient(o), email: o.To}
 	if r.email == "" {

@@ -64,8 +64,8 @@ func TestCheck_DetectsInstancesWithSeparateDatabases(t *testing.T) {
 	wantNothingLeft(t, there)
 	wantAllBut(t, list, map[string]string{
 		"pending":    "fail 10 of 20 requests: pending sign-in lost: 404 no_pending_code",
-		"wrong-code": "warn not run: needs pending",
-		"mail":       "warn not run: needs pending",
+		"wrong-code": "skip needs pending",
+		"mail":       "skip needs pending",
 	})
 	for _, r := range list {
 		if r.Name == "pending" &&
@@ -80,13 +80,13 @@ func TestCheck_DetectsInstancesWithSeparateDatabases(t *testing.T) {
 func afterPublicURL(others map[string]string) map[string]string {
 	for _, name := range []string{"other-sites", "contract", "headers", "no-session",
 		"code-request"} {
-		others[name] = "warn not run: needs public-url"
+		others[name] = "skip needs public-url"
 	}
 	for _, name := range []string{"cookie", "pending", "cleanup"} {
-		others[name] = "warn not run: needs code-request"
+		others[name] = "skip needs code-request"
 	}
 	for _, name := range []string{"wrong-code", "mail"} {
-		others[name] = "warn not run: needs pending"
+		others[name] = "skip needs pending"
 	}
 	return others
 }
@@ -134,8 +134,8 @@ func TestCheck_DetectsWrongPublicURLOfOneInstance(t *testing.T) {
 		"cookie": "fail wrong PUBLIC_URL: the cookie is sana_browser, over https it must be " +
 			"__Host-sana_browser",
 		"pending":    "fail of 20 requests: pending sign-in lost",
-		"wrong-code": "warn not run",
-		"mail":       "warn not run",
+		"wrong-code": "skip",
+		"mail":       "skip",
 	})
 }
 
@@ -146,13 +146,13 @@ func TestCheck_ReportsUnavailableDatabase(t *testing.T) {
 	w.StopDatabase(t)
 	wantAllBut(t, results(t, o), map[string]string{
 		"ready":        "fail 20 of 20 requests: database unavailable: 503 unavailable",
-		"version":      "warn not run: needs ready",
-		"code-request": "warn not run: needs ready",
-		"cookie":       "warn not run: needs code-request",
-		"pending":      "warn not run: needs code-request",
-		"wrong-code":   "warn not run: needs pending",
-		"mail":         "warn not run: needs pending",
-		"cleanup":      "warn not run: needs code-request",
+		"version":      "skip needs ready",
+		"code-request": "skip needs ready",
+		"cookie":       "skip needs code-request",
+		"pending":      "skip needs code-request",
+		"wrong-code":   "skip needs pending",
+		"mail":         "skip needs pending",
+		"cleanup":      "skip needs code-request",
 	})
 }
 
@@ -169,8 +169,8 @@ func TestCheck_DatabaseLossIsNotALostSignIn(t *testing.T) {
 	})
 	wantAllBut(t, list, map[string]string{
 		"pending":    "fail 20 of 20 requests: database unavailable: 503 unavailable",
-		"wrong-code": "warn not run: needs pending",
-		"mail":       "warn not run: needs pending",
+		"wrong-code": "skip needs pending",
+		"mail":       "skip needs pending",
 		"cleanup":    "fail database unavailable",
 	})
 }
@@ -211,11 +211,11 @@ func TestCheck_RateLimitIsAWarning(t *testing.T) {
 	list := results(t, f.options(t))
 	wantAllBut(t, list, map[string]string{
 		"code-request": "warn rate limit: 429 too_many_requests",
-		"cookie":       "warn not run: needs code-request",
-		"pending":      "warn not run: needs code-request",
-		"wrong-code":   "warn not run: needs pending",
-		"mail":         "warn not run: needs pending",
-		"cleanup":      "warn not run: needs code-request",
+		"cookie":       "skip needs code-request",
+		"pending":      "skip needs code-request",
+		"wrong-code":   "skip needs pending",
+		"mail":         "skip needs pending",
+		"cleanup":      "skip needs code-request",
 	})
 	for _, r := range list {
 		if r.Name == "code-request" && !strings.Contains(r.Detail, "Retry in ") {
@@ -259,11 +259,11 @@ func TestCheck_RecognisesOtherServers(t *testing.T) {
 func wantUnreachable(t *testing.T, list []diagnose.Result, detail string) {
 	t.Helper()
 	others := afterPublicURL(map[string]string{
-		"reachable": "fail " + detail, "ready": "warn not run: needs reachable",
-		"version": "warn not run: needs ready",
-		"https":   "warn not run: needs reachable", "public-url": "warn not run: needs reachable",
+		"reachable": "fail " + detail, "ready": "skip needs reachable",
+		"version": "skip needs ready",
+		"https":   "skip needs reachable", "public-url": "skip needs reachable",
 	})
-	others["code-request"] = "warn not run: needs ready"
+	others["code-request"] = "skip needs ready"
 	wantAllBut(t, list, others)
 }
 
@@ -313,9 +313,9 @@ func TestCheck_CleansUpAfterInterruption(t *testing.T) {
 		}
 	})
 	wantAllBut(t, list, map[string]string{
-		"pending":    "warn not run: interrupted",
-		"wrong-code": "warn not run: needs pending",
-		"mail":       "warn not run: needs pending",
+		"pending":    "skip interrupted",
+		"wrong-code": "skip needs pending",
+		"mail":       "skip needs pending",
 	})
 	wantNothingLeft(t, w)
 }

@@ -62,9 +62,9 @@ func TestCheck_MissingCodeFailsOnlyTheSignIn(t *testing.T) {
 	w := harness.NewWorld(t)
 	wantAllBut(t, results(t, to(t, w, newFront(w.Run(t, atHome)))), map[string]string{
 		"sign-in":    "fail no code was typed: end of input",
-		"session":    "warn not run: needs sign-in",
-		"sign-out":   "warn not run: needs sign-in",
-		"old-cookie": "warn not run: needs sign-out",
+		"session":    "skip needs sign-in",
+		"sign-out":   "skip needs sign-in",
+		"old-cookie": "skip needs sign-out",
 	})
 	wantNothingLeft(t, w)
 }
@@ -75,9 +75,9 @@ func TestCheck_SignUpRefusalIsAWarning(t *testing.T) {
 	wantAllBut(t, results(t, to(t, w, newFront(w.Run(t, atHome, "SIGN_UP=closed")), "")),
 		map[string]string{
 			"sign-in":    "warn SIGN_UP does not allow this address",
-			"session":    "warn not run: needs sign-in",
-			"sign-out":   "warn not run: needs sign-in",
-			"old-cookie": "warn not run: needs sign-out",
+			"session":    "skip needs sign-in",
+			"sign-out":   "skip needs sign-in",
+			"old-cookie": "skip needs sign-out",
 		})
 }
 
@@ -89,15 +89,15 @@ func TestCheck_MailLimitHintsWhenToRetry(t *testing.T) {
 	list := results(t, to(t, w, newFront(instance), ""))
 	wantAllBut(t, list, map[string]string{
 		"code-request": "fail no mail: the rate limit of this address is reached",
-		"cookie":       "warn not run: needs code-request",
-		"pending":      "warn not run: needs code-request",
-		"wrong-code":   "warn not run: needs pending",
-		"mail":         "warn not run: needs pending",
-		"cleanup":      "warn not run: needs code-request",
-		"sign-in":      "warn not run: needs wrong-code",
-		"session":      "warn not run: needs sign-in",
-		"sign-out":     "warn not run: needs sign-in",
-		"old-cookie":   "warn not run: needs sign-out",
+		"cookie":       "skip needs code-request",
+		"pending":      "skip needs code-request",
+		"wrong-code":   "skip needs pending",
+		"mail":         "skip needs pending",
+		"cleanup":      "skip needs code-request",
+		"sign-in":      "skip needs wrong-code",
+		"session":      "skip needs sign-in",
+		"sign-out":     "skip needs sign-in",
+		"old-cookie":   "skip needs sign-out",
 	})
 	for _, r := range list {
 		if r.Name == "code-request" && !strings.HasPrefix(r.Hint, "run the check again after 2") {
@@ -114,10 +114,10 @@ func TestCheck_FailsIfTheMailIsDelayed(t *testing.T) {
 	list := results(t, to(t, w, newFront(w.Run(t, atHome)), ""))
 	wantAllBut(t, list, map[string]string{
 		"mail":       "fail still delayed after 20s",
-		"sign-in":    "warn not run: needs mail",
-		"session":    "warn not run: needs sign-in",
-		"sign-out":   "warn not run: needs sign-in",
-		"old-cookie": "warn not run: needs sign-out",
+		"sign-in":    "skip needs mail",
+		"session":    "skip needs sign-in",
+		"sign-out":   "skip needs sign-in",
+		"old-cookie": "skip needs sign-out",
 	})
 }
 
@@ -177,10 +177,10 @@ func TestCheck_ReportsRefusedMail(t *testing.T) {
 		map[string]string{"mail": "warn to an address that does not exist"})
 	wantAllBut(t, results(t, to(t, w, newFront(instance))), map[string]string{
 		"mail":       "fail the mail provider refused the mail",
-		"sign-in":    "warn not run: needs mail",
-		"session":    "warn not run: needs sign-in",
-		"sign-out":   "warn not run: needs sign-in",
-		"old-cookie": "warn not run: needs sign-out",
+		"sign-in":    "skip needs mail",
+		"session":    "skip needs sign-in",
+		"sign-out":   "skip needs sign-in",
+		"old-cookie": "skip needs sign-out",
 	})
 }
 
@@ -197,9 +197,9 @@ func TestCheck_JudgesSessionCookieAtSignIn(t *testing.T) {
 	}
 	wantAllBut(t, results(t, to(t, w, f, "")), map[string]string{
 		"sign-in":    "fail __Host-sana_session: HttpOnly is missing",
-		"session":    "warn not run: needs sign-in",
-		"sign-out":   "warn not run: needs sign-in",
-		"old-cookie": "warn not run: needs sign-out",
+		"session":    "skip needs sign-in",
+		"sign-out":   "skip needs sign-in",
+		"old-cookie": "skip needs sign-out",
 	})
 	wantNothingLeft(t, w)
 }

@@ -105,7 +105,7 @@ func TestDatabase_ReportsConnectionErrorsWithoutPassword(t *testing.T) {
 	} {
 		got := look(t, doctor.Database{Pool: open(t, with(t, good, test.change))})
 		assert(t, name, got["database"], diagnose.Failed, test.detail, test.hint)
-		assert(t, name, got["schema"], diagnose.Warned, "not run: needs database", "")
+		assert(t, name, got["schema"], diagnose.Skipped, "needs database", "")
 		if strings.Contains(fmt.Sprint(got), "canary") {
 			t.Errorf("%s: the password is shown: %v", name, got)
 		}
@@ -123,7 +123,7 @@ func TestDatabase_ReportsSchemaVersion(t *testing.T) {
 	got := look(t, doctor.Database{Pool: w.DB})
 	assert(t, "behind", got["schema"], diagnose.Failed, "at version 1, and this program needs",
 		"run: sana migrate")
-	assert(t, "behind", got["rights"], diagnose.Warned, "not run: needs schema", "")
+	assert(t, "behind", got["rights"], diagnose.Skipped, "needs schema", "")
 	empty := look(t, doctor.Database{Pool: open(t, postgrestest.EmptyURL(t))})
 	assert(t, "empty", empty["schema"], diagnose.Failed, "at version 0", "run: sana migrate")
 	w.Exec(t, `ALTER TABLE challenges DROP COLUMN browser`)
