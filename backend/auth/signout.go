@@ -65,8 +65,7 @@ func (s *Service) sessionOfToken(
 	ctx context.Context, tx pgx.Tx, token string,
 ) (id, userID string, err error) {
 	if s.inPostgres() {
-		id, userID, _, err = s.Shared.FindByToken(ctx, tx, token)
-		return id, userID, err
+		return s.Shared.FindByToken(ctx, tx, token)
 	}
 	found, err := s.Sealed.Read(ctx, token)
 	if errors.Is(err, session.ErrNone) {

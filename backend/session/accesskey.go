@@ -256,13 +256,11 @@ func (s *Shared) RevokeAccessKeys(
 		return nil, postgres.Error("revoke access keys", err)
 	}
 	var list []AccessKey
+	var evicted []string
 	for _, r := range found {
-		s.Evict(r.K)
-		list = append(list, r.AccessKey)
+		list, evicted = append(list, r.AccessKey), append(evicted, r.K)
 	}
-	if len(list) > 0 {
-		postgres.AfterCommit(tx, s.Announce)
-	}
+	s.evictAfterCommit(tx, evicted)
 	return list, nil
 }
 

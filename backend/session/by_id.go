@@ -121,35 +121,3 @@ func (s *Shared) findByID(ctx context.Context, id string) (k key, f foundRow, er
 	}
 	return keys[0], f, nil
 }
-
-// SetName changes the name of a user in all their valid sessions, for all tokens, as part of tx.
-func (s *Shared) SetName(ctx context.Context, tx pgx.Tx, userID, name string) error {
-	const changed = `convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb,
-		'{user,name}', to_jsonb(@name::text))::text, 'UTF8')`
-	rows, err := tx.Query(ctx, `
-		WITH current AS (
-		    UPDATE sessions
-		    SET v = `+changed+`
-		    WHERE user_id = @user
-		      AND `+isLive+`
-		    RETURNING k, id
-		), replaced AS (
-		    UPDATE replaced_tokens
-		    SET v = `+changed+`
-		    WHERE id IN (SELECT id FROM current)
-		)
-		SELECT k
-		FROM current`, pgx.NamedArgs{"user": userID, "name": name})
-	if err != nil {
-		return postgres.Error("set name of sessions", err)
-	}
-	keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return postgres.Error("set name of sessions", err)
-	}
-	if len(keys) > 0 {
-		s.Evict(keys...)
-		postgres.AfterCommit(tx, s.Announce)
-	}
-	return nil
-}

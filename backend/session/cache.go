@@ -13,7 +13,7 @@ import (
 // # Promise
 //
 // A read never returns a session that was revoked more than two seconds before the read began. On
-// the instance that revoked a session, no read that begins after the commit returns it.
+// the instance that revoked a session, no read that begins after the call that commits returns it.
 //
 // # Method
 //
@@ -33,9 +33,9 @@ import (
 //     session is evicted first, and only then the lease of that poll is granted.
 //  3. The fill reads the row, the revocation is committed, a poll evicts the session, and then the
 //     fill tries to cache it. The fill began before the eviction, and the eviction has left its
-//     mark, under the same mutex: nothing is cached. Marks stay for blockFor. A fill that took
-//     longer caches nothing in any case. A fill that began after the eviction sees what the poll
-//     saw, and may cache.
+//     mark, under the same mutex: nothing is cached. A fill that began after the eviction sees what
+//     the poll saw, and may cache. Sessions share marks, so that a fill may also cache nothing
+//     because another session was evicted.
 //  4. Like 3, with all sessions instead of one: TRUNCATE, a restart of the database, a log that was
 //     swept before this instance read it. Then the generation changes, and a fill that began in an
 //     older generation caches nothing.
@@ -45,10 +45,8 @@ import (
 //     lease has expired. The new lease would be wrong, because it was granted after an eviction
 //     that the read has not seen.
 //  6. The result of a poll is late. The lease counts from the moment when the poll was sent.
-//  7. This instance revokes or renews a session itself. It evicts the session before the commit,
-//     and a fill may begin between the two and read the old row. So this mark blocks every fill of
-//     the session for blockFor, not only those that began earlier. If the transaction is rolled
-//     back, the session is only read from the database for that time.
+//  7. This instance revokes or renews a session itself, and a fill reads the old row before the
+//     commit. The session is evicted after the commit and before the caller knows of it: like 3.
 //  8. The database confirms that a session is valid after a use was recorded, then the session is
 //     revoked, and then its cached idle timeout is extended. The extended entry is no longer in the
 //     cache.
@@ -71,11 +69,9 @@ type cache struct {
 	wasRead atomic.Bool   // since the last check of the listener
 	noLease chan struct{} // holds a token after a read that found no valid lease
 
-	mu           sync.Mutex // locked by fills, evictions and grants, not by reads
-	generation   uint64
-	marks        map[key]mark
-	evictions    []eviction    // of the marks, oldest first, to remove them
-	blockedUntil time.Duration // until then no fill caches anything
+	mu         sync.Mutex // locked by fills, evictions and grants, not by reads
+	generation uint64
+	marks      [256]time.Duration // newest evictions, by the first byte of the keys
 }
 
 // lease records a moment at which this instance knew every revocation committed until then.
@@ -85,27 +81,8 @@ type lease struct {
 	wall       time.Time // the same moment by the wall clock
 }
 
-// mark is left by the evictions of a session.
-type mark struct {
-	evicted      time.Duration // the newest one; fills that began before it cache nothing
-	blockedUntil time.Duration // until then no fill of this session caches it
-}
-
-type eviction struct {
-	key key
-	at  time.Duration
-}
-
-const (
-	// leaseFor is the lifetime of a lease: half a second less than promised, for a slow clock.
-	leaseFor = 1500 * time.Millisecond
-	// blockFor is the lifetime of the mark of an eviction. No request takes longer, and no
-	// transaction that revokes or renews a session.
-	blockFor = 30 * time.Second
-	// maxEvictions bounds the memory of the marks. If there are more in blockFor, all sessions are
-	// evicted instead.
-	maxEvictions = 1 << 17
-)
+// leaseFor is the lifetime of a lease: half a second less than promised, for a slow clock.
+const leaseFor = 1500 * time.Millisecond
 
 // A cache with ByID uses one part in tokensShare of its memory for the keys by public id.
 const (
@@ -140,7 +117,6 @@ func newCache(o CacheOptions, onUse func(key, *CachedSession)) (*cache, error) {
 		tokens:   tokens,
 		onUse:    onUse,
 		noLease:  make(chan struct{}, 1),
-		marks:    map[key]mark{},
 	}, nil
 }
 
@@ -222,56 +198,21 @@ func (c *cache) addEntry(f fill, entry *CachedSession) {
 	c.reach("fill: row read")
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	moment := c.elapsed(c.now())
-	mark, isMarked := c.marks[f.key]
-	switch {
-	case f.generation != c.generation, moment < c.blockedUntil:
-	case moment-f.began >= blockFor: // its mark may have been removed
-	case isMarked && (f.began <= mark.evicted || moment < mark.blockedUntil):
-	default:
+	if f.generation == c.generation && f.began > c.marks[f.key[0]] {
 		c.sessions.Set(f.key, entry)
 	}
 }
 
-// evict removes sessions from the cache. Fills that begin within block after the eviction do not
-// cache them: blockFor if the change is not committed yet, 0 if it is committed.
-func (c *cache) evict(block time.Duration, keys ...key) {
+// evict removes sessions from the cache whose change is committed. Fills that began earlier do not
+// cache them.
+func (c *cache) evict(keys ...key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	moment := c.elapsed(c.now())
-	c.removeOldMarks(moment)
-	if len(c.evictions)+len(keys) > maxEvictions {
-		c.evictAll()
-		c.lease.Store(nil)
-		c.marks, c.evictions, c.blockedUntil = map[key]mark{}, nil, moment+blockFor
-		return
-	}
-
 	for _, k := range keys {
-		until := max(c.marks[k].blockedUntil, moment+block)
-		c.marks[k] = mark{evicted: moment, blockedUntil: until}
-		c.evictions = append(c.evictions, eviction{k, moment})
+		c.marks[k[0]] = moment
 		c.sessions.Invalidate(k)
 	}
-}
-
-// removeOldMarks removes expired marks. The caller holds mu.
-func (c *cache) removeOldMarks(moment time.Duration) {
-	n := 0
-	for ; n < len(c.evictions) && moment-c.evictions[n].at >= blockFor; n++ {
-		old := c.evictions[n]
-		if c.marks[old.key].evicted == old.at { // not evicted again since
-			delete(c.marks, old.key)
-		}
-	}
-	c.evictions = c.evictions[n:]
-}
-
-// evictAll empties the cache. The caller holds mu. Fills under way will cache nothing. Marks stay:
-// those that block fills belong to transactions that are not committed yet.
-func (c *cache) evictAll() {
-	c.generation++
-	c.sessions.InvalidateAll()
 }
 
 // grant gives the cache the lease of a poll that was sent at a moment. Everything that the poll
@@ -281,7 +222,8 @@ func (c *cache) grant(sent time.Time, reset bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if reset {
-		c.evictAll()
+		c.generation++ // fills under way will cache nothing
+		c.sessions.InvalidateAll()
 	}
 	c.lease.Store(&lease{generation: c.generation, at: c.elapsed(sent), wall: sent.Round(0)})
 }

@@ -129,25 +129,6 @@ func TestCache_IsBoundedByBytes(t *testing.T) {
 	}
 }
 
-// Too many evictions at once empty the cache, and use no more memory.
-func TestCache_TooManyEvictionsEvictEverything(t *testing.T) {
-	t.Parallel()
-	here, _, other := twoInstances(t)
-	token := here.signIn(t, here.ada()).Token
-	here.at("fill: row read", func() {
-		for i := range maxEvictions + 1 {
-			here.cache.evict(0, key{byte(i), byte(i >> 8), byte(i >> 16)})
-		}
-		here.mustPoll(t)
-	})
-	here.wantSource(t, token, metrics.Store, "the fill")
-	here.wantSource(t, other.Token, metrics.Store, "evicted with everything")
-	here.wantSource(t, token, metrics.Store, "its fill began before everything was evicted")
-	if len(here.cache.evictions) > maxEvictions {
-		t.Errorf("%d evictions are stored", len(here.cache.evictions))
-	}
-}
-
 // A flush that exceeds its timeout would lose the uses, and all these sessions would expire.
 func TestUse_FlushWritesTenThousand(t *testing.T) {
 	t.Parallel()

@@ -203,7 +203,7 @@ func (l *revocationListener) apply(ctx context.Context, next pollResult) {
 	reset := l.last == nil || !next.Complete || all || len(next.Revocations) == maxRevocations ||
 		!next.isSteady(*l.last, l.drift)
 	if !reset {
-		l.cache.evict(0, keys...)
+		l.cache.evict(keys...)
 	}
 	l.last = &next
 	l.cache.grant(next.sent, reset)

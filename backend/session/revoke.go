@@ -85,10 +85,7 @@ func (s *Shared) revoke(
 		return nil, postgres.Error("revoke session", err)
 	}
 
-	if len(keys) > 0 {
-		s.Evict(keys...)
-		postgres.AfterCommit(tx, s.Announce)
-	}
+	s.evictAfterCommit(tx, keys)
 	var list []Session
 	for _, value := range values {
 		session, err := decode(value)
@@ -101,13 +98,14 @@ func (s *Shared) revoke(
 }
 
 // FindByToken returns the public id and the user of the valid session to which a token belongs: its
-// current token or a replaced one of any age. A replaced token can always revoke its session.
+// current token or a replaced one of any age. A replaced token can always revoke its session. Both
+// are "" if there is no such session.
 func (s *Shared) FindByToken(
 	ctx context.Context, db postgres.Querier, token string,
-) (id, userID string, found bool, err error) {
+) (id, userID string, err error) {
 	k, ok := Key(token)
 	if !ok {
-		return "", "", false, nil
+		return "", "", nil
 	}
 	err = db.QueryRow(ctx, `
 		SELECT replace(id::text, '-', ''), user_id::text
@@ -118,45 +116,7 @@ func (s *Shared) FindByToken(
 		    SELECT id FROM replaced_tokens WHERE k = @key)
 		  AND `+isLive, pgx.NamedArgs{"key": k}).Scan(&id, &userID)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "", "", false, nil
+		return "", "", nil
 	}
-	if err != nil {
-		return "", "", false, postgres.Error("find session by token", err)
-	}
-	return id, userID, true, nil
-}
-
-// SetEmail changes the address in a session of a user, for all its tokens, as part of tx. It
-// returns ErrNone if the user has no valid session with this public id.
-func (s *Shared) SetEmail(ctx context.Context, tx pgx.Tx, userID, id, email string) error {
-	if !idPattern.MatchString(id) {
-		return ErrNone
-	}
-	const changed = `convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb,
-		'{user,email}', to_jsonb(@email::text))::text, 'UTF8')`
-	var k string
-	err := tx.QueryRow(ctx, `
-		WITH current AS (
-		    UPDATE sessions
-		    SET v = `+changed+`
-		    WHERE id = @id::uuid
-		      AND user_id = @user
-		      AND `+isLive+`
-		    RETURNING k, id
-		), replaced AS (
-		    UPDATE replaced_tokens
-		    SET v = `+changed+`
-		    WHERE id IN (SELECT id FROM current)
-		)
-		SELECT k
-		FROM current`, pgx.NamedArgs{"id": id, "user": userID, "email": email}).Scan(&k)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ErrNone
-	}
-	if err != nil {
-		return postgres.Error("set address of session", err)
-	}
-	s.Evict(k)
-	postgres.AfterCommit(tx, s.Announce)
-	return nil
+	return id, userID, postgres.Error("find session by token", err)
 }

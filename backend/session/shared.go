@@ -14,6 +14,7 @@ import (
 	"sana/backend/postgres"
 
 	storage "github.com/gofiber/storage/postgres/v3"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -123,15 +124,23 @@ func (s *Shared) Close() error { return s.kv.Close() }
 func (s *Shared) Limits() Limits { return s.limits }
 
 // Evict evicts cached sessions by their keys (see Key); other texts are ignored. A caller that
-// changes or deletes rows of sessions calls it before the commit, or between the commit and the
-// response. For the next blockFor these sessions are read from the database, so that no read in
-// between caches them again.
+// changes or deletes rows of sessions calls it between the commit and the response.
 func (s *Shared) Evict(keys ...string) {
 	if s.cache == nil {
 		return
 	}
 	parsed, _ := keysOf(keys)
-	s.cache.evict(blockFor, parsed...)
+	s.cache.evict(parsed...)
+}
+
+// evictAfterCommit evicts sessions, on other instances too, that tx has changed or deleted.
+func (s *Shared) evictAfterCommit(tx pgx.Tx, keys []string) {
+	if len(keys) > 0 {
+		postgres.AfterCommit(tx, func() {
+			s.Evict(keys...)
+			s.Announce()
+		})
+	}
 }
 
 // Announce notifies other instances that the revocation log has new entries. It is called after

@@ -132,7 +132,7 @@ func TestShared_UnavailableIsNotNone(t *testing.T) {
 	_, failed["List"] = s.shared.List(cancelled, adaID)
 	_, failed["ListEnded"] = s.shared.ListEnded(cancelled, adaID)
 	_, failed["Owner"] = s.shared.Owner(cancelled, session.ID)
-	_, _, _, failed["FindByToken"] = s.shared.FindByToken(cancelled, s.db, session.Token)
+	_, _, failed["FindByToken"] = s.shared.FindByToken(cancelled, s.db, session.Token)
 	_, failed["Sweep"] = s.shared.Sweep(cancelled)
 	for name, use := range map[string]func(tx pgx.Tx) error{
 		"Revoke": func(tx pgx.Tx) error {

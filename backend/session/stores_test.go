@@ -111,10 +111,9 @@ func sharedSubjectOf(t testing.TB, store *Shared, db *pgxpool.Pool) sharedSubjec
 			},
 			renew: func(t testing.TB, s Session) Session {
 				t.Helper()
-				if store.cache != nil {
-					store.Evict(mustKey(s.Token).text())
-				}
-				return renewSession(t, db, store.limits, s)
+				renewed := renewSession(t, db, store.limits, s)
+				store.Evict(mustKey(s.Token).text())
+				return renewed
 			},
 			set: func(l Limits) { store.limits = l },
 		},

@@ -171,7 +171,7 @@ func (s *Shared) touch(ctx context.Context, ids []publicID, uses map[publicID]us
 	if err != nil {
 		return postgres.Error("record session use", err)
 	}
-	s.cache.evict(0, slices.Collect(maps.Values(missing))...)
+	s.cache.evict(slices.Collect(maps.Values(missing))...)
 	return nil
 }
 
