@@ -114,7 +114,7 @@ func openSessions(
 		return shared, nil, err
 	}
 	shared, err = session.NewCached(ctx, db, limits, session.CacheOptions{
-		Bytes: uint64(cfg.SessionCacheMB) << 20, PollOnly: cfg.IsPooled(), ByID: cfg.AppsFile != "",
+		Bytes: uint64(cfg.SessionCacheMB) << 20, PollOnly: cfg.IsPooled(),
 	}, log, counts)
 	return shared, nil, err
 }

@@ -73,26 +73,19 @@ func (s *Shared) ReadAccessKey(ctx context.Context, text, ip string) (KeyHolder,
 	if !ok {
 		return KeyHolder{}, ErrNone
 	}
-	if s.cache != nil {
-		if found := s.cache.read(k); found != nil {
-			s.onRead(metrics.Cache)
-			holder := found.keyHolder()
-			s.recordKeyUse(holder.KeyID, ip)
-			return holder, nil
-		}
+	if found := s.readCache(k); found != nil {
+		holder := found.keyHolder()
+		s.recordKeyUse(holder.KeyID, ip)
+		return holder, nil
 	}
 
-	var f fill
-	mayCache := false
-	if s.cache != nil {
-		f, mayCache = s.cache.beginFill(k)
-	}
+	f, mayCache := s.beginFill(k)
 	s.onRead(metrics.Store)
 	var holder KeyHolder
-	var left float64
+	var left time.Duration
 	err := s.db.QueryRow(ctx, `
 		SELECT replace(access_keys.id::text, '-', ''), app, users.id::text, email, users.name,
-		       expires_at, extract(epoch FROM expires_at - now())::float8
+		       expires_at, expires_at - now()
 		FROM access_keys
 		JOIN users ON users.id = user_id
 		WHERE k = @key
@@ -108,7 +101,7 @@ func (s *Shared) ReadAccessKey(ctx context.Context, text, ip string) (KeyHolder,
 		return KeyHolder{}, postgres.Error("read access key", err)
 	}
 	if mayCache {
-		s.cache.cacheAccessKey(f, holder, seconds(left))
+		s.cache.cacheAccessKey(f, holder, left)
 	}
 	s.recordKeyUse(holder.KeyID, ip)
 	return holder, nil

@@ -60,8 +60,8 @@ type cache struct {
 	now      func() time.Time
 	start    time.Time // every time.Duration below that is a moment counts from here
 	sessions *otter.Cache[key, *CachedSession]
-	// the key of each session by its public id; nil unless CacheOptions.ByID
-	tokens  *otter.Cache[publicID, key]
+	// keys has the keys of sessions by their public ids; one that was replaced finds no session.
+	keys    *otter.Cache[publicID, key]
 	lease   atomic.Pointer[lease]     // nil before the first one
 	onUse   func(key, *CachedSession) // called to record the use of a session
 	reached func(point string)        // nil except in tests: called at points of a read or a fill
@@ -84,27 +84,21 @@ type lease struct {
 // leaseFor is the lifetime of a lease: half a second less than promised, for a slow clock.
 const leaseFor = 1500 * time.Millisecond
 
-// A cache with ByID uses one part in tokensShare of its memory for the keys by public id.
+// A cache uses one part in keysShare of its memory for the keys by public id.
 const (
-	tokensShare = 8
-	aliasBytes  = 160 // of an entry, with the cache's own
+	keysShare = 8
+	keyBytes  = 160 // of an entry, with the cache's own
 )
 
-// newCache returns an empty cache. onUse must not block.
-func newCache(o CacheOptions, onUse func(key, *CachedSession)) (*cache, error) {
-	bytes := o.Bytes
-	var tokens *otter.Cache[publicID, key]
-	if o.ByID {
-		var err error
-		tokens, err = otter.New(
-			&otter.Options[publicID, key]{MaximumSize: int(bytes / tokensShare / aliasBytes)})
-		if err != nil {
-			return nil, err
-		}
-		bytes -= bytes / tokensShare
+// newCache returns an empty cache of at most that many bytes. onUse must not block.
+func newCache(bytes uint64, onUse func(key, *CachedSession)) (*cache, error) {
+	keys, err := otter.New(
+		&otter.Options[publicID, key]{MaximumSize: int(bytes / keysShare / keyBytes)})
+	if err != nil {
+		return nil, err
 	}
 	sessions, err := otter.New(&otter.Options[key, *CachedSession]{
-		MaximumWeight: bytes,
+		MaximumWeight: bytes - bytes/keysShare,
 		Weigher:       func(_ key, c *CachedSession) uint32 { return c.weight() },
 	})
 	if err != nil {
@@ -114,7 +108,7 @@ func newCache(o CacheOptions, onUse func(key, *CachedSession)) (*cache, error) {
 		now:      time.Now,
 		start:    time.Now(),
 		sessions: sessions,
-		tokens:   tokens,
+		keys:     keys,
 		onUse:    onUse,
 		noLease:  make(chan struct{}, 1),
 	}, nil
@@ -187,9 +181,9 @@ func (c *cache) beginFill(k key) (f fill, ok bool) {
 
 // cacheSession ends a fill: it caches the session that the database returned, unless it may have
 // been evicted since the fill began.
-func (c *cache) cacheSession(f fill, s Session, left timeLeft) {
-	entry := &CachedSession{session: s, expires: f.began + left.age}
-	entry.extend(f.began, left)
+func (c *cache) cacheSession(f fill, s Session, times sessionTimes) {
+	entry := &CachedSession{session: s, expires: f.began + times.left}
+	entry.extend(f.began, times)
 	c.addEntry(f, entry)
 }
 

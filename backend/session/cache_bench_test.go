@@ -10,7 +10,7 @@ import (
 
 // The cost of a read from the cache.
 func BenchmarkCacheRead(b *testing.B) {
-	c, err := newCache(CacheOptions{Bytes: 64 << 20}, func(key, *CachedSession) {})
+	c, err := newCache(64<<20, func(key, *CachedSession) {})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func BenchmarkCacheRead(b *testing.B) {
 		f, _ := c.beginFill(mustKey(tokens[i]))
 		user := User{ID: adaID, Email: fmt.Sprintf("person%d@sana.example", i)}
 		c.cacheSession(f, Session{ID: NewID(), User: user},
-			timeLeft{age: time.Hour, idle: time.Hour})
+			sessionTimes{left: time.Hour, idle: time.Hour})
 	}
 
 	tick := time.NewTicker(pollInterval)

@@ -113,15 +113,14 @@ func TestUse_TouchEvictsRevokedSessions(t *testing.T) {
 
 func TestCache_IsBoundedByBytes(t *testing.T) {
 	t.Parallel()
-	c, err := newCache(CacheOptions{Bytes: 100 * (sessionBytes + maxMemo)},
-		func(key, *CachedSession) {})
+	c, err := newCache(100*(sessionBytes+maxMemo), func(key, *CachedSession) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.grant(c.now(), true)
 	for i := range 10_000 {
 		f, _ := c.beginFill(key{byte(i), byte(i >> 8)})
-		c.cacheSession(f, Session{ID: "x"}, timeLeft{age: time.Hour, idle: time.Hour})
+		c.cacheSession(f, Session{ID: "x"}, sessionTimes{left: time.Hour, idle: time.Hour})
 	}
 	c.sessions.CleanUp()
 	if n := c.sessions.EstimatedSize(); n == 0 || n > 100 {
@@ -143,7 +142,7 @@ func TestUse_FlushWritesTenThousand(t *testing.T) {
 	exec(t, here.db, `ANALYZE sessions`) // as autovacuum does
 	for n := range 10_000 {
 		k := key(sha256.Sum256([]byte(strconv.Itoa(n + 1))))
-		here.shared.recordUse(k, Session{ID: hex.EncodeToString(k[:16])}, nil)
+		here.shared.recordUse(k, hex.EncodeToString(k[:16]), nil)
 	}
 	here.flush(t)
 	left := queryOne[int](t, here.db, `

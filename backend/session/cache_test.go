@@ -179,6 +179,6 @@ func TestCache_LateUseRevivesNothing(t *testing.T) {
 	here, _, session := twoInstances(t)
 	kept, _ := here.cache.sessions.GetIfPresent(mustKey(session.Token))
 	here.revoke(t, session, Ended{Reason: SignedOut})
-	kept.extend(here.cache.elapsed(here.cache.now()), timeLeft{idle: time.Hour})
+	kept.extend(here.cache.elapsed(here.cache.now()), sessionTimes{idle: time.Hour})
 	here.wantNone(t, session.Token, "extended after its revocation")
 }

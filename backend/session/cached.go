@@ -30,17 +30,19 @@ func (c *CachedSession) mustRecordUse(moment time.Duration) bool {
 	return int64(moment) >= c.recordFrom.Load() && c.usePending.CompareAndSwap(false, true)
 }
 
-// timeLeft has the times of a session as the database reported them.
-type timeLeft struct {
-	age    time.Duration // until its absolute timeout
-	idle   time.Duration // until its idle timeout
+// sessionTimes are times of a session as the database reported them.
+type sessionTimes struct {
+	left   time.Duration // until its absolute timeout
+	idle   time.Duration // its idle timeout
 	unused time.Duration // since its use was last written
 }
 
+func (t sessionTimes) isUseDue() bool { return t.unused >= useInterval(t.idle) }
+
 // extend sets the idle timeout from the result of a statement that was sent at moment.
-func (c *CachedSession) extend(moment time.Duration, left timeLeft) {
-	c.idleAt.Store(int64(moment + left.idle))
-	c.recordFrom.Store(int64(moment + useInterval(left.idle+left.unused) - left.unused))
+func (c *CachedSession) extend(moment time.Duration, times sessionTimes) {
+	c.idleAt.Store(int64(moment + times.idle - times.unused))
+	c.recordFrom.Store(int64(moment + useInterval(times.idle) - times.unused))
 }
 
 // Sizes of a cached session without its texts, and of its Memo at most. The first was measured and

@@ -13,12 +13,18 @@ import (
 // Read implements Store. A replaced token is the session as it was, with the old SignedInAt and
 // ExpiresAt, until the token that replaced it is first presented, and for ten seconds after that.
 // Later it is ErrNone, like an unknown token, unless the session has ended since.
-func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
+func (s *Shared) Read(ctx context.Context, token string) (session Session, err error) {
 	k, ok := keyOf(token)
 	if !ok {
 		return Session{}, ErrNone
 	}
-	session, err := s.read(ctx, k)
+	if found := s.readCache(k); found != nil {
+		session = found.session
+	} else if f, ok := s.beginFill(k); ok {
+		session, err = s.fill(ctx, f)
+	} else {
+		session, err = s.readUncached(ctx, k)
+	}
 	if err != nil {
 		return Session{}, err
 	}
@@ -30,7 +36,14 @@ func (s *Shared) Read(ctx context.Context, token string) (Session, error) {
 // then calls Read. It does not block and does not allocate.
 func (s *Shared) ReadCached(token []byte) *CachedSession {
 	k, ok := keyOf(token)
-	if !ok || s.cache == nil {
+	if !ok {
+		return nil
+	}
+	return s.readCache(k)
+}
+
+func (s *Shared) readCache(k key) *CachedSession {
+	if s.cache == nil {
 		return nil
 	}
 	found := s.cache.read(k)
@@ -40,19 +53,11 @@ func (s *Shared) ReadCached(token []byte) *CachedSession {
 	return found
 }
 
-// read reads from the cache, or else from the database. Without a valid lease it caches nothing.
-func (s *Shared) read(ctx context.Context, k key) (Session, error) {
+func (s *Shared) beginFill(k key) (f fill, ok bool) {
 	if s.cache == nil {
-		return s.readUncached(ctx, k)
+		return fill{}, false
 	}
-	if found := s.cache.read(k); found != nil {
-		s.onRead(metrics.Cache)
-		return found.session, nil
-	}
-	if f, ok := s.cache.beginFill(k); ok {
-		return s.fill(ctx, f)
-	}
-	return s.readUncached(ctx, k)
+	return s.cache.beginFill(k)
 }
 
 // readUncached reads through the storage package. Only if there is no session it queries the
@@ -63,73 +68,69 @@ func (s *Shared) readUncached(ctx context.Context, k key) (Session, error) {
 	if err != nil {
 		return Session{}, postgres.Error("read session", err)
 	}
-	if value == nil {
-		found, err := s.find(ctx, k)
-		if err != nil {
-			return Session{}, err
-		}
-		value = found.value
+	var found foundRow
+	if value != nil {
+		found.session, err = decode(value)
+	} else {
+		found, err = s.find(ctx, findByKey, pgx.NamedArgs{"key": k.text()})
 	}
-
-	session, err := decode(value)
 	if err != nil {
 		return Session{}, err
 	}
-	s.confirm(ctx, k, &session)
-	s.recordUse(k, session, nil)
-	return session, nil
+	s.confirm(ctx, k, &found.session)
+	s.recordUse(k, found.session.ID, nil)
+	return found.session, nil
 }
 
 // fill reads a session and caches it, unless its token was replaced or could not be confirmed.
 func (s *Shared) fill(ctx context.Context, f fill) (Session, error) {
 	s.onRead(metrics.Store)
-	found, err := s.find(ctx, f.key)
+	found, err := s.find(ctx, findByKey, pgx.NamedArgs{"key": f.key.text()})
 	if err != nil {
 		return Session{}, err
 	}
-	session, err := decode(found.value)
-	if err != nil {
-		return Session{}, err
+	s.confirm(ctx, f.key, &found.session)
+	if !found.session.Unconfirmed && !found.isReplaced {
+		s.cache.cacheSession(f, found.session, found.times)
 	}
-
-	isConfirmed := s.confirm(ctx, f.key, &session)
-	if isConfirmed && !found.isReplaced {
-		s.cache.cacheSession(f, session, found.left())
+	if found.times.isUseDue() {
+		s.recordUse(f.key, found.session.ID, nil)
 	}
-	if seconds(found.unused) >= useInterval(seconds(found.idle)) {
-		s.recordUse(f.key, session, nil)
-	}
-	return session, nil
+	return found.session, nil
 }
 
-// foundRow is a valid session as the database returned it, with its times in seconds.
+// foundRow is a valid session in the database.
 type foundRow struct {
-	value      []byte
-	isReplaced bool    // the token is a replaced one
-	age        float64 // until its absolute timeout
-	idle       float64 // its idle timeout
-	unused     float64 // since its use was last recorded
+	session    Session
+	isReplaced bool   // it was found by a replaced token
+	key        string // column k, if it was found by its id
+	times      sessionTimes
 }
 
-func (f foundRow) left() timeLeft {
-	return timeLeft{
-		age:    seconds(f.age),
-		idle:   seconds(f.idle - f.unused),
-		unused: seconds(f.unused),
-	}
-}
+// Parts of the statements below, each with the columns of foundRow and of Ended: the session of a
+// condition, and the reason why one ended.
+const (
+	selectSession = `
+	SELECT k, false, CASE WHEN ` + isLive + ` THEN v END,
+	       ` + expiredFor + `, '', ` + expiredAt + `,
+	       to_timestamp(e) - now(), make_interval(secs => idle_seconds), ` + unusedFor + `
+	FROM sessions
+	WHERE `
+
+	selectReason = `
+	SELECT '', false, NULL, reason, ended_by, ended_at,
+	       interval '0', interval '0', interval '0'
+	FROM ended_sessions
+	WHERE ended_at > now() - @age::interval
+	  AND `
+)
 
 // findByKey returns at most one row, of the first of these that exists: the session with this
 // token, the replaced token with its session, or the reason why a session with this token ended. v
 // is NULL if the session or the replaced token is not valid, and the reason empty if there is none.
-const findByKey = `
-	SELECT false, CASE WHEN ` + isLive + ` THEN v END,
-	       ` + expiredFor + `, '', ` + expiredAt + `,
-	       e - extract(epoch FROM now())::float8, idle_seconds, ` + unusedFor + `
-	FROM sessions
-	WHERE k = @key
+const findByKey = selectSession + `k = @key
 	UNION ALL
-	SELECT true, CASE WHEN current.is_live AND is_open AND old_ends_at > now() THEN old_v END,
+	SELECT '', true, CASE WHEN current.is_live AND is_open AND old_ends_at > now() THEN old_v END,
 	       CASE WHEN NOT current.is_live THEN current.expired_for
 	            WHEN current.is_live AND is_open THEN 'max_age'
 	            WHEN current.is_live THEN ''
@@ -137,7 +138,8 @@ const findByKey = `
 	       END,
 	       coalesce(ended.ended_by, ''),
 	       coalesce(ended.ended_at, CASE WHEN NOT current.is_live THEN expired_at END, old_ends_at),
-	       0, coalesce(current.idle_seconds, 0), coalesce(current.unused, 0)
+	       interval '0', coalesce(current.idle, interval '0'),
+	       coalesce(current.unused, interval '0')
 	FROM (
 	    SELECT id, v AS old_v, to_timestamp(e) AS old_ends_at,
 	           presented_at IS NULL
@@ -147,35 +149,42 @@ const findByKey = `
 	    WHERE k = @key
 	) AS replaced
 	LEFT JOIN (
-	    SELECT id, idle_seconds, ` + isLive + ` AS is_live, ` + expiredFor + ` AS expired_for,
-	           ` + expiredAt + ` AS expired_at, ` + unusedFor + ` AS unused
+	    SELECT id, ` + isLive + ` AS is_live, ` + expiredFor + ` AS expired_for,
+	           ` + expiredAt + ` AS expired_at, make_interval(secs => idle_seconds) AS idle,
+	           ` + unusedFor + ` AS unused
 	    FROM sessions
 	) AS current USING (id)
 	LEFT JOIN ended_sessions AS ended
 	    ON ended.id = replaced.id AND ended.ended_at > now() - @age::interval
-	UNION ALL
-	SELECT NULL, NULL, reason, ended_by, ended_at, 0, 0, 0
-	FROM ended_sessions
-	WHERE k = @key
-	  AND ended_at > now() - @age::interval
+	UNION ALL` + selectReason + `k = @key
 	LIMIT 1`
 
-// find returns the valid session of a key. If there is none, the error is ErrNone or an *Ended.
-func (s *Shared) find(ctx context.Context, k key) (f foundRow, err error) {
-	var isReplaced *bool
+// findByID is findByKey for a public id.
+const findByID = selectSession + `id = @id::uuid
+	UNION ALL` + selectReason + `id = @id::uuid
+	LIMIT 1`
+
+// find returns the valid session that findByKey or findByID finds. If there is none, the error is
+// ErrNone or an *Ended.
+func (s *Shared) find(
+	ctx context.Context, statement string, args pgx.NamedArgs,
+) (f foundRow, err error) {
+	args["age"] = reasonAge
+	var value []byte
 	var why Ended
-	err = s.db.QueryRow(ctx, findByKey, pgx.NamedArgs{"key": k.text(), "age": reasonAge}).Scan(
-		&isReplaced, &f.value, &why.Reason, &why.By, &why.At, &f.age, &f.idle, &f.unused)
+	err = s.db.QueryRow(ctx, statement, args).Scan(
+		&f.key, &f.isReplaced, &value, &why.Reason, &why.By, &why.At,
+		&f.times.left, &f.times.idle, &f.times.unused)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows), err == nil && f.value == nil && why.Reason == "":
+	case errors.Is(err, pgx.ErrNoRows), err == nil && value == nil && why.Reason == "":
 		return foundRow{}, ErrNone
 	case err != nil:
 		return foundRow{}, postgres.Error("read session", err)
-	case f.value == nil:
+	case value == nil:
 		return foundRow{}, &why
 	}
-	f.isReplaced = *isReplaced
-	return f, nil
+	f.session, err = decode(value)
+	return f, err
 }
 
 // confirmToken records that a token was presented: it is confirmed if it is the current one, and
@@ -202,17 +211,16 @@ const confirmToken = `
 	  AND older.replaced_at < presented.replaced_at
 	  AND older.presented_at IS NULL`
 
-// confirm records the first presentation of an unconfirmed token. It reports whether the token is
-// confirmed now. If it is not, the tokens before it stay valid, and the next read tries again.
-func (s *Shared) confirm(ctx context.Context, k key, session *Session) bool {
+// confirm records the first presentation of an unconfirmed token. If that fails, the token stays
+// unconfirmed and the tokens before it valid, and the next read tries again.
+func (s *Shared) confirm(ctx context.Context, k key, session *Session) {
 	if !session.Unconfirmed {
-		return true
+		return
 	}
 	if _, err := s.db.Exec(ctx, confirmToken, pgx.NamedArgs{"key": k.text()}); err != nil {
 		s.log.WarnContext(ctx, "session token not confirmed: the replaced token stays valid",
 			"session", session.ID, "error", err)
-		return false
+		return
 	}
 	session.Unconfirmed = false
-	return true
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"sana/backend/postgres"
@@ -199,11 +200,10 @@ func (l *revocationListener) apply(ctx context.Context, next pollResult) {
 		l.log.InfoContext(ctx, "session cache enabled again")
 	}
 
-	keys, all := keysOf(next.Revocations)
-	reset := l.last == nil || !next.Complete || all || len(next.Revocations) == maxRevocations ||
-		!next.isSteady(*l.last, l.drift)
+	reset := l.last == nil || !next.Complete || slices.Contains(next.Revocations, "") ||
+		len(next.Revocations) == maxRevocations || !next.isSteady(*l.last, l.drift)
 	if !reset {
-		l.cache.evict(keys...)
+		l.cache.evict(parseKeys(next.Revocations)...)
 	}
 	l.last = &next
 	l.cache.grant(next.sent, reset)

@@ -95,7 +95,10 @@ func (s *Sealed) Read(_ context.Context, token string) (Session, error) {
 
 	session, now := content.session(), s.now()
 	used := time.Unix(content.UsedAt, 0)
-	end, reason := earlier(session.ExpiresAt, used.Add(s.limits.Idle))
+	end, reason := session.ExpiresAt, MaxAge
+	if idle := used.Add(s.limits.Idle); idle.Before(end) {
+		end, reason = idle, Idle
+	}
 	if !now.Before(end) {
 		return Session{}, &Ended{Reason: reason, At: end}
 	}
@@ -104,14 +107,6 @@ func (s *Sealed) Read(_ context.Context, token string) (Session, error) {
 	}
 	session.Token = token
 	return session, nil
-}
-
-// earlier returns the earlier of two timeouts, and its reason.
-func earlier(expires, idle time.Time) (time.Time, Reason) {
-	if idle.Before(expires) {
-		return idle, Idle
-	}
-	return expires, MaxAge
 }
 
 func (s *Sealed) seal(content sealedSession) (Session, error) {
@@ -182,13 +177,11 @@ var zeroNonce = make([]byte, 12)
 
 func aead(key keyring.Key, salt []byte) cipher.AEAD {
 	block, err := aes.NewCipher(key.Derive(sealedLabel + string(salt)))
-	if err == nil {
-		var gcm cipher.AEAD
-		if gcm, err = cipher.NewGCM(block); err == nil {
-			return gcm
-		}
+	if err != nil {
+		panic(err) // a derived key has 32 bytes
 	}
-	panic("session: AES-256-GCM refused a 32-byte key: " + err.Error())
+	gcm, _ := cipher.NewGCM(block) // fails for other block sizes only
+	return gcm
 }
 
 func (s *Sealed) additional(header []byte) []byte {

@@ -44,7 +44,6 @@ type Shared struct {
 // CacheOptions configure the cache of NewCached.
 type CacheOptions struct {
 	Bytes uint64 // upper bound for all cached sessions together
-	ByID  bool   // sessions are read by their public id, too
 	// PollOnly is for databases behind a pooler in transaction mode: LISTEN does not work there.
 	PollOnly bool
 }
@@ -74,7 +73,7 @@ const (
 	              THEN 'max_age' ELSE 'idle' END`
 	// A use in the future was written before the clock was set back. It counts as now, and the next
 	// one overwrites it.
-	unusedFor = `greatest(extract(epoch FROM now() - last_used_at), 0)::float8`
+	unusedFor = `greatest(now() - last_used_at, interval '0')`
 )
 
 // NewShared returns a store without a cache on a database whose schema postgres.CheckSchema
@@ -108,7 +107,8 @@ func NewCached(
 	if err != nil {
 		return nil, err
 	}
-	if s.cache, err = newCache(o, s.recordCachedUse); err != nil {
+	onUse := func(k key, cached *CachedSession) { s.recordUse(k, cached.session.ID, cached) }
+	if s.cache, err = newCache(o.Bytes, onUse); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	s.listener = newRevocationListener(s.cache, db.Config().ConnConfig, !o.PollOnly, log)
@@ -129,8 +129,7 @@ func (s *Shared) Evict(keys ...string) {
 	if s.cache == nil {
 		return
 	}
-	parsed, _ := keysOf(keys)
-	s.cache.evict(parsed...)
+	s.cache.evict(parseKeys(keys)...)
 }
 
 // evictAfterCommit evicts sessions, on other instances too, that tx has changed or deleted.

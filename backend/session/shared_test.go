@@ -169,7 +169,7 @@ func TestShared_LogsNoKey(t *testing.T) {
 	s.shared.log = slog.New(slog.NewTextHandler(&log, nil))
 	session := s.renew(t, s.signIn(t, s.ada()))
 	k := mustKey(session.Token)
-	s.shared.recordUse(k, session, nil)
+	s.shared.recordUse(k, session.ID, nil)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	s.shared.flush(cancelled)

@@ -35,9 +35,7 @@ func (s *Shared) Sweep(ctx context.Context) (removed int, err error) {
 // clock was set back, as if that had happened now. A new sweep_at is never further ahead than the
 // idle timeout.
 func (s *Shared) clampFuture(ctx context.Context) error {
-	return s.repeat(ctx, "clamp session timeouts", pgx.NamedArgs{
-		"idle": int(s.limits.Idle.Seconds()), "max_age": s.limits.MaxAge,
-	}, `
+	return s.repeat(ctx, "clamp session timeouts", `
 		UPDATE sessions
 		SET last_used_at = now(),
 		    e = least(e, floor(extract(epoch FROM now() + @max_age::interval))::bigint),
@@ -98,7 +96,7 @@ func (s *Shared) sweepDue(
 }
 
 func (s *Shared) sweepReasons(ctx context.Context) error {
-	return s.deleteBatches(ctx, "sweep ended sessions", `
+	return s.repeat(ctx, "sweep ended sessions", `
 		DELETE FROM ended_sessions
 		WHERE k IN (
 		    SELECT k
@@ -112,7 +110,7 @@ func (s *Shared) sweepReasons(ctx context.Context) error {
 // sweepReplaced keeps a token of a valid session whose new token was not presented yet: it is still
 // valid.
 func (s *Shared) sweepReplaced(ctx context.Context) error {
-	return s.deleteBatches(ctx, "sweep replaced tokens", `
+	return s.repeat(ctx, "sweep replaced tokens", `
 		DELETE FROM replaced_tokens
 		WHERE k IN (
 		    SELECT k
@@ -141,7 +139,7 @@ func (s *Shared) sweepLog(ctx context.Context) error {
 	if err != nil {
 		return postgres.Error("sweep revocation log", err)
 	}
-	return s.deleteBatches(ctx, "sweep revocation log", `
+	return s.repeat(ctx, "sweep revocation log", `
 		DELETE FROM session_revocations
 		WHERE ctid IN (
 		    SELECT ctid
@@ -151,16 +149,13 @@ func (s *Shared) sweepLog(ctx context.Context) error {
 		    FOR UPDATE SKIP LOCKED)`)
 }
 
-// deleteBatches is repeat for a DELETE. @age is reasonAge.
-func (s *Shared) deleteBatches(ctx context.Context, operation, sql string) error {
-	return s.repeat(ctx, operation, pgx.NamedArgs{"age": reasonAge}, sql)
-}
-
-// repeat repeats a statement that changes at most @batch rows until it finds fewer.
-func (s *Shared) repeat(
-	ctx context.Context, operation string, args pgx.NamedArgs, sql string,
-) error {
-	args["batch"] = sweepBatch
+// repeat repeats a statement that changes at most @batch rows until it finds fewer. @age is
+// reasonAge; @idle, in seconds, and @max_age are the timeouts.
+func (s *Shared) repeat(ctx context.Context, operation, sql string) error {
+	args := pgx.NamedArgs{
+		"batch": sweepBatch, "age": reasonAge,
+		"idle": int(s.limits.Idle.Seconds()), "max_age": s.limits.MaxAge,
+	}
 	for n := int64(sweepBatch); n == sweepBatch; {
 		tag, err := s.db.Exec(ctx, sql, args)
 		if err != nil {

@@ -52,19 +52,21 @@ func keyOf[T string | []byte](token T) (key, bool) {
 	return sha256.Sum256(raw[:]), true
 }
 
-// keysOf parses values of column k. It skips those that are not a SHA-256: they belong to no token.
-// all is true if one is empty, which means all sessions.
-func keysOf(texts []string) (keys []key, all bool) {
+// parseKey parses a value of column k. ok is false if it is not a SHA-256: it belongs to no token.
+func parseKey(text string) (k key, ok bool) {
+	if len(text) != 2*len(k) {
+		return k, false
+	}
+	_, err := hex.Decode(k[:], []byte(text))
+	return k, err == nil
+}
+
+// parseKeys parses values of column k and skips those that are not a SHA-256.
+func parseKeys(texts []string) (keys []key) {
 	for _, text := range texts {
-		if text == "" {
-			all = true
-			continue
-		}
-		var k key
-		cut := text[:min(len(text), 2*len(k))]
-		if n, err := hex.Decode(k[:], []byte(cut)); err == nil && n == len(k) {
+		if k, ok := parseKey(text); ok {
 			keys = append(keys, k)
 		}
 	}
-	return keys, all
+	return keys
 }

@@ -33,17 +33,14 @@ func TestKey_IsHexOfSHA256(t *testing.T) {
 	}
 }
 
-func TestKeysOf_SkipsMalformedKeys(t *testing.T) {
+func TestParseKeys_SkipsMalformedKeys(t *testing.T) {
 	t.Parallel()
 	k := mustKey(NewToken())
-	keys, all := keysOf([]string{
-		"x", strings.Repeat("z", 64), k.text(), k.text()[:10], k.text() + "00",
+	keys := parseKeys([]string{
+		"", "x", strings.Repeat("z", 64), k.text(), k.text()[:10], k.text() + "00",
 	})
-	if all || len(keys) != 2 || keys[0] != k {
-		t.Errorf("got %v and all %v", keys, all)
-	}
-	if keys, all := keysOf([]string{"", k.text()}); !all || len(keys) != 1 {
-		t.Errorf("got %v and all %v, want the key and all", keys, all)
+	if len(keys) != 1 || keys[0] != k {
+		t.Errorf("got %v, want %v", keys, k)
 	}
 }
 

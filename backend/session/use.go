@@ -23,6 +23,15 @@ const (
 // publicID is a session's ID before encoding.
 type publicID [16]byte
 
+// parseID parses what NewID returns. It does not allocate.
+func parseID[T string | []byte](id T) (public publicID, ok bool) {
+	if len(id) != 2*len(public) {
+		return public, false
+	}
+	_, err := hex.Decode(public[:], []byte(id))
+	return public, err == nil
+}
+
 // use is a use of a session since the last flush.
 type use struct {
 	key    key            // of the token that it was read by
@@ -32,26 +41,17 @@ type use struct {
 // recordUse queues the use of a session for the next flush. Uses are recorded by id: a read by a
 // replaced token is a use of the session. An uncached read does not overwrite the entry of a cached
 // session, because only a flush lets that session record its use again.
-func (s *Shared) recordUse(k key, session Session, cached *CachedSession) {
-	var used publicID
-	if len(session.ID) != 2*len(used) {
-		return // not one of NewID's
-	}
-	if _, err := hex.Decode(used[:], []byte(session.ID)); err != nil {
+func (s *Shared) recordUse(k key, id string, cached *CachedSession) {
+	used, ok := parseID(id)
+	if !ok {
 		return
 	}
-
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.inUse[used]; ok && cached == nil {
 		return
 	}
 	s.inUse[used] = use{key: k, cached: cached}
-}
-
-// recordCachedUse is recordUse for the cache.
-func (s *Shared) recordCachedUse(k key, cached *CachedSession) {
-	s.recordUse(k, cached.session, cached)
 }
 
 // Run writes the uses of sessions and access keys every few seconds, and once more when ctx ends;
@@ -116,16 +116,16 @@ const touchLive = `
 	  AND ` + isDue + `
 	  AND ` + isLive
 
-// touchCached is touchLive that also returns the remaining time of each session, to extend the
-// cached ones. It has no join: without statistics of the ids that would be a nested loop.
+// touchCached is touchLive that also returns the times of each session, to extend the cached ones.
+// It has no join: without statistics of the ids that would be a nested loop.
 const touchCached = `
 	WITH touched AS (` + touchLive + `
 	    RETURNING id, k, idle_seconds
 	)
-	SELECT id, k, idle_seconds, 0::float8
+	SELECT id, k, make_interval(secs => idle_seconds), interval '0'
 	FROM touched
 	UNION ALL
-	SELECT id, k, idle_seconds, ` + unusedFor + `
+	SELECT id, k, make_interval(secs => idle_seconds), ` + unusedFor + `
 	FROM sessions
 	WHERE id = ANY(@ids::uuid[])
 	  AND NOT ` + isDue + `
@@ -155,15 +155,14 @@ func (s *Shared) touch(ctx context.Context, ids []publicID, uses map[publicID]us
 	}
 	var row publicID
 	var k string
-	var idle, unused float64
-	_, err = pgx.ForEachRow(rows, []any{&row, &k, &idle, &unused}, func() error {
+	var times sessionTimes
+	_, err = pgx.ForEachRow(rows, []any{&row, &k, &times.idle, &times.unused}, func() error {
 		u := uses[row]
 		if k != u.key.text() { // read by a token that was replaced
 			return nil
 		}
 		if u.cached != nil {
-			left := timeLeft{idle: seconds(idle - unused), unused: seconds(unused)}
-			u.cached.extend(s.cache.elapsed(sent), left)
+			u.cached.extend(s.cache.elapsed(sent), times)
 		}
 		delete(missing, row)
 		return nil
@@ -174,6 +173,3 @@ func (s *Shared) touch(ctx context.Context, ids []publicID, uses map[publicID]us
 	s.cache.evict(slices.Collect(maps.Values(missing))...)
 	return nil
 }
-
-// seconds converts the database's seconds.
-func seconds(n float64) time.Duration { return time.Duration(n * float64(time.Second)) }
