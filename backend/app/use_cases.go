@@ -113,8 +113,6 @@ func openSessions(
 		shared, err = session.NewShared(ctx, db, limits, log, counts)
 		return shared, nil, err
 	}
-	shared, err = session.NewCached(ctx, db, limits, session.CacheOptions{
-		Bytes: uint64(cfg.SessionCacheMB) << 20, PollOnly: cfg.IsPooled(),
-	}, log, counts)
+	shared, err = session.NewCached(ctx, db, limits, uint64(cfg.SessionCacheMB)<<20, log, counts)
 	return shared, nil, err
 }

@@ -277,7 +277,7 @@ func (s *Service) writeSignIn(
 		}
 		if s.inPostgres() && current.ID != "" {
 			b.Queue(endCurrent, w.args).Query(collectInto(&deleted))
-			b.AfterCommit(func() { s.announce(deleted) })
+			b.AfterCommit(func() { s.Shared.Evict(deleted...) })
 		}
 		if w.notice {
 			b.AfterCommit(s.Outbox.Wake)
@@ -314,7 +314,7 @@ func (s *Service) revokeSurplus(
 		deleted = nil
 		queueUserLock(b, userID)
 		b.Queue(revokeSurplus, args).Query(collectInto(&deleted))
-		b.AfterCommit(func() { s.announce(deleted) })
+		b.AfterCommit(func() { s.Shared.Evict(deleted...) })
 		return nil
 	})
 	return postgres.Error("end sessions", err)
@@ -382,13 +382,5 @@ func collectInto(keys *[]string) func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		*keys = append(*keys, found...)
 		return err
-	}
-}
-
-// announce makes every instance evict its cached copies of revoked sessions.
-func (s *Service) announce(keys []string) {
-	if s.Shared != nil && len(keys) > 0 {
-		s.Shared.Evict(keys...)
-		s.Shared.Announce()
 	}
 }

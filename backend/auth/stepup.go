@@ -167,7 +167,6 @@ func (s *Service) renew(ctx context.Context, r renewal) (SignedIn, error) {
 		if s.inPostgres() {
 			b.Queue(countSessions,
 				r.args).QueryRow(func(row pgx.Row) error { return row.Scan(&sessions) })
-			// No Announce: other instances poll the revocation log.
 			b.AfterCommit(func() { s.Shared.Evict(old) })
 		}
 		b.AfterCommit(s.Outbox.Wake)

@@ -131,11 +131,12 @@ func TestFleet_RestartsAndRevocations(t *testing.T) {
 	// the other instance cannot be notified, or is stalled.
 	for name, disturb := range map[string]func(){
 		"undisturbed": func() {},
-		"LISTEN cut": func() {
+		"polls cut": func() {
 			w.Exec(t, `
 				SELECT pg_terminate_backend(pid)
 				FROM pg_stat_activity
-				WHERE datname = current_database() AND query ILIKE 'LISTEN%'`)
+				WHERE datname = current_database() AND query LIKE '%pg_current_snapshot%'
+				  AND pid <> pg_backend_pid()`)
 		},
 		"instance stopped": func() { there.Pause(t) },
 	} {

@@ -36,7 +36,7 @@ func newCached(t testing.TB) *cached {
 func newCachedOn(t testing.TB, url string) *cached {
 	t.Helper()
 	store, err := NewCached(t.Context(), postgrestest.Open(t, url), limits,
-		CacheOptions{Bytes: 1 << 20}, slog.New(slog.DiscardHandler), nil)
+		1<<20, slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,22 +9,16 @@ import (
 	"sana/backend/postgres"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 const (
-	pollInterval = 250 * time.Millisecond // without a notification
-	pollGap      = 5 * time.Millisecond   // between two polls, however many notifications arrive
+	pollInterval = 250 * time.Millisecond
 	retryAfter   = 100 * time.Millisecond // a failed poll
 	idleAfter    = time.Minute            // without a read of a session, polling stops
 	pollTimeout  = time.Second
 	maxDrift     = time.Second // see isSteady
 	// maxRevocations is the maximum of one poll. If there are more, everything is evicted.
 	maxRevocations = 10_000
-
-	// revocationsChannel is notified by an instance that has revoked a session. The notification
-	// has no payload; an instance that misses it polls a little later.
-	revocationsChannel = "session_revocations"
 )
 
 // revocationListener polls the revocation log and grants the cache its leases. It has its own
@@ -32,24 +26,20 @@ const (
 type revocationListener struct {
 	cache   *cache
 	config  *pgx.ConnConfig
-	listen  bool          // LISTEN for notifications; otherwise it only polls
 	timeout time.Duration // of a poll; after it the connection is closed
-	idle    time.Duration // see run
 	drift   time.Duration // see isSteady
 	log     *slog.Logger
 
 	last         *pollResult // nil before the first one
-	notified     bool        // since the last poll was sent
 	disconnected bool        // the last poll failed, and that was logged
 	readAt       time.Time   // when a read of a session was last detected
 }
 
 func newRevocationListener(
-	c *cache, config *pgx.ConnConfig, listen bool, log *slog.Logger,
+	c *cache, config *pgx.ConnConfig, log *slog.Logger,
 ) *revocationListener {
 	return &revocationListener{
-		cache: c, config: config, listen: listen, timeout: pollTimeout, idle: idleAfter,
-		drift: maxDrift, log: log,
+		cache: c, config: config, timeout: pollTimeout, drift: maxDrift, log: log,
 	}
 }
 
@@ -117,9 +107,7 @@ func (l *revocationListener) follow(ctx context.Context) error {
 		if l.isIdle() {
 			return nil
 		}
-		if err := l.await(ctx, conn); err != nil {
-			return err
-		}
+		wait(ctx, pollInterval)
 	}
 }
 
@@ -128,33 +116,20 @@ func (l *revocationListener) isIdle() bool {
 	if l.cache.wasRead.Swap(false) || l.readAt.IsZero() {
 		l.readAt = now
 	}
-	return now.Sub(l.readAt) >= l.idle
+	return now.Sub(l.readAt) >= idleAfter
 }
 
 func (l *revocationListener) connect(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	config := l.config.Copy()
-	config.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) { l.notified = true }
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, postgres.Error("connect to follow session revocations", err)
-	}
-	if l.listen {
-		if _, err := conn.Exec(ctx, `LISTEN `+revocationsChannel); err != nil {
-			l.log.WarnContext(ctx, "LISTEN failed: session revocations are only polled",
-				"error", err)
-			l.listen = false
-		}
-	}
-	return conn, nil
+	conn, err := pgx.ConnectConfig(ctx, l.config)
+	return conn, postgres.Error("connect to follow session revocations", err)
 }
 
 // poll queries the revocation log once and applies the result.
 func (l *revocationListener) poll(ctx context.Context, conn postgres.Querier) error {
 	ctx, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	l.notified = false
 	last, most := pollResult{Snapshot: "3:3:"}, 0 // the smallest possible snapshot
 	if l.last != nil {
 		last, most = *l.last, maxRevocations
@@ -218,48 +193,11 @@ func (a pollResult) isSteady(last pollResult, drift time.Duration) bool {
 	return (wall-monotonic).Abs() < drift && (database-monotonic).Abs() < drift
 }
 
-// await returns when the next poll is due: after pollInterval, or soon after a notification.
-func (l *revocationListener) await(ctx context.Context, conn *pgx.Conn) error {
-	if !l.listen {
-		wait(ctx, pollInterval)
-		return ctx.Err()
-	}
-	wait(ctx, pollGap)
-	if l.notified {
-		return ctx.Err()
-	}
-
-	pause, cancel := context.WithTimeout(ctx, pollInterval)
-	defer cancel()
-	err := conn.PgConn().WaitForNotification(pause)
-	if err != nil && (pause.Err() == nil || conn.IsClosed()) {
-		return postgres.Error("wait for session revocations", err)
-	}
-	return ctx.Err()
-}
-
 func wait(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-	}
-}
-
-// notify sends the notifications that Announce requests, until ctx ends. Each has its own
-// transaction, after the commit of the revocation, which writes nothing to disk: NOTIFY locks the
-// whole database until its commit is done. Requests that arrive meanwhile are merged.
-func (s *Shared) notify(ctx context.Context) {
-	for {
-		select {
-		case <-s.announcements:
-		case <-ctx.Done():
-			return
-		}
-		once, cancel := context.WithTimeout(ctx, pollTimeout)
-		// An error is ignored: other instances poll anyway.
-		_, _ = s.db.Exec(once, `SELECT pg_notify($1, '')`, revocationsChannel)
-		cancel()
 	}
 }

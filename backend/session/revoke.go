@@ -51,11 +51,8 @@ func (s *Shared) RevokeBatch(ctx context.Context, tx pgx.Tx, why Ended) ([]Sessi
 		return list, err
 	}
 
-	if _, err := tx.Exec(ctx, `INSERT INTO session_revocations (k) VALUES (NULL)`); err != nil {
-		return nil, postgres.Error("revoke all sessions", err)
-	}
-	postgres.AfterCommit(tx, s.Announce)
-	return nil, nil
+	_, err = tx.Exec(ctx, `INSERT INTO session_revocations (k) VALUES (NULL)`)
+	return nil, postgres.Error("revoke all sessions", err)
 }
 
 // revoke deletes the valid sessions of a condition and stores the reason, in one statement.

@@ -22,30 +22,21 @@ import (
 // once; on instances with a cache (NewCached) within two seconds.
 //
 // Package auth inserts, renews and deletes rows of sessions in its own statements. It builds v as
-// documented at Session, stores tokens as Key, tests rows with IsLive, and calls Evict and
-// Announce.
+// documented at Session, stores tokens as Key, tests rows with IsLive, and calls Evict.
 type Shared struct {
 	db     *pgxpool.Pool
 	kv     *storage.Storage
 	limits Limits
 	log    *slog.Logger
 
-	cache         *cache              // nil without a cache, like the next two fields
-	listener      *revocationListener // evicts sessions that other instances revoked
-	announcements chan struct{}       // capacity 1: a request to notify other instances
-	onRead        func(metrics.Source)
+	cache    *cache              // nil without a cache, like the next field
+	listener *revocationListener // evicts sessions that other instances revoked
+	onRead   func(metrics.Source)
 
 	mu    sync.Mutex
 	inUse map[publicID]use // sessions that were used since the last flush
 	// keysInUse are the access keys that were used since the last flush, with the IP address.
 	keysInUse map[string]string
-}
-
-// CacheOptions configure the cache of NewCached.
-type CacheOptions struct {
-	Bytes uint64 // upper bound for all cached sessions together
-	// PollOnly is for databases behind a pooler in transaction mode: LISTEN does not work there.
-	PollOnly bool
 }
 
 // MaxPerUser is the maximum number of sessions of a user. Another sign-in revokes the oldest one.
@@ -97,10 +88,10 @@ func NewShared(
 	}, nil
 }
 
-// NewCached is NewShared with a cache in this process (see cache). The cache is used only while Run
-// runs.
+// NewCached is NewShared with a cache of at most that many bytes in this process (see cache). The
+// cache is used only while Run runs.
 func NewCached(
-	ctx context.Context, db *pgxpool.Pool, limits Limits, o CacheOptions, log *slog.Logger,
+	ctx context.Context, db *pgxpool.Pool, limits Limits, bytes uint64, log *slog.Logger,
 	counts *metrics.Metrics,
 ) (*Shared, error) {
 	s, err := NewShared(ctx, db, limits, log, counts)
@@ -108,11 +99,10 @@ func NewCached(
 		return nil, err
 	}
 	onUse := func(k key, cached *CachedSession) { s.recordUse(k, cached.session.ID, cached) }
-	if s.cache, err = newCache(o.Bytes, onUse); err != nil {
+	if s.cache, err = newCache(bytes, onUse); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	s.listener = newRevocationListener(s.cache, db.Config().ConnConfig, !o.PollOnly, log)
-	s.announcements = make(chan struct{}, 1)
+	s.listener = newRevocationListener(s.cache, db.Config().ConnConfig, log)
 	return s, nil
 }
 
@@ -132,24 +122,9 @@ func (s *Shared) Evict(keys ...string) {
 	s.cache.evict(parseKeys(keys)...)
 }
 
-// evictAfterCommit evicts sessions, on other instances too, that tx has changed or deleted.
+// evictAfterCommit evicts sessions that tx has changed or deleted.
 func (s *Shared) evictAfterCommit(tx pgx.Tx, keys []string) {
-	if len(keys) > 0 {
-		postgres.AfterCommit(tx, func() {
-			s.Evict(keys...)
-			s.Announce()
-		})
-	}
-}
-
-// Announce notifies other instances that the revocation log has new entries. It is called after
-// the commit of a revocation that should take effect at once, and returns at once. Without it the
-// others poll a little later. Sign-ins do without it: NOTIFY locks the whole database for a moment.
-func (s *Shared) Announce() {
-	select {
-	case s.announcements <- struct{}{}:
-	default: // one is pending already, or there is no cache
-	}
+	postgres.AfterCommit(tx, func() { s.Evict(keys...) })
 }
 
 // decode parses the column v.

@@ -60,9 +60,6 @@ func (s *Shared) Run(ctx context.Context) {
 	var following sync.WaitGroup
 	defer following.Wait()
 	if s.listener != nil {
-		if s.listener.listen { // otherwise no instance listens
-			following.Go(func() { s.notify(ctx) })
-		}
 		following.Go(func() { s.listener.run(ctx) })
 	}
 

@@ -84,7 +84,7 @@ func startReads(t testing.TB) func() {
 	limits := session.Limits{Idle: time.Hour, MaxAge: time.Hour}
 	counts := metrics.New("test")
 	shared, err := session.NewCached(t.Context(), pool, limits,
-		session.CacheOptions{Bytes: 1 << 20}, slog.New(slog.DiscardHandler), counts)
+		1<<20, slog.New(slog.DiscardHandler), counts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,50 +25,39 @@ type revocation struct {
 	late  int // requests begun more than lateAfter after the revocation and answered as signed in
 }
 
-// measureRevocations revokes sessions at one instance while another one is read from, with LISTEN
-// and without.
+// measureRevocations revokes sessions at one instance while another one is read from.
 func measureRevocations(ctx context.Context, b *bench) error {
 	b.report.begin(
 		fmt.Sprintf("Revocations: %d sessions revoked at one instance, read at another one, "+
 			"from which wrk reads with %d connections", b.revocations, connections),
-		"notified by", "p50 ms", "p99 ms", "max ms",
+		"p50 ms", "p99 ms", "max ms",
 		"answered as signed in to requests begun 2 s after", "reads/s meanwhile")
-	for _, way := range []struct{ name, migrations, key string }{
-		{"LISTEN", "", "revocation_ms."},
-		{"polling", "&application_name=direct", ""},
-	} {
-		delays, late, speed, err := b.revokeSessions(ctx, way.name, way.migrations)
-		if err != nil {
-			return fmt.Errorf("%s: %w", way.name, err)
-		}
-		figures := map[string]float64{
-			"p50": quantile(delays, 0.5),
-			"p99": quantile(delays, 0.99),
-			"max": delays[len(delays)-1],
-		}
-		b.report.row(way.name, digits(figures["p50"]), digits(figures["p99"]),
-			digits(figures["max"]), fmt.Sprint(late), fmt.Sprintf("%.0f", speed))
-		if late > 0 {
-			return fmt.Errorf(
-				"%s: %d requests begun %s after a revocation were answered as signed in", way.name,
-				late, lateAfter)
-		}
-		for name, value := range figures {
-			if way.key != "" {
-				b.report.set(way.key+name, value)
-			}
-		}
+	delays, late, speed, err := b.revokeSessions(ctx)
+	if err != nil {
+		return err
+	}
+	figures := map[string]float64{
+		"p50": quantile(delays, 0.5),
+		"p99": quantile(delays, 0.99),
+		"max": delays[len(delays)-1],
+	}
+	b.report.row(digits(figures["p50"]), digits(figures["p99"]), digits(figures["max"]),
+		fmt.Sprint(late), fmt.Sprintf("%.0f", speed))
+	if late > 0 {
+		return fmt.Errorf("%d requests begun %s after a revocation were answered as signed in",
+			late, lateAfter)
+	}
+	for name, value := range figures {
+		b.report.set("revocation_ms."+name, value)
 	}
 	return nil
 }
 
-// revokeSessions runs two instances. If the database has another URL for migrations (here the same
-// one with another parameter), instances assume a pooler, behind which LISTEN does not work, and
-// only poll.
+// revokeSessions runs two instances.
 func (b *bench) revokeSessions(
-	ctx context.Context, name, migrations string,
+	ctx context.Context,
 ) (delays []float64, late int, speed float64, err error) {
-	name = "revocations-" + name
+	const name = "revocations"
 	database, err := b.migrated(ctx, name)
 	if err != nil {
 		return nil, 0, 0, err
@@ -79,9 +68,8 @@ func (b *bench) revokeSessions(
 	}
 	var instances [2]*server
 	for i := range instances {
-		direct := "MIGRATE_DATABASE_URL=" + database + migrations
-		if instances[i], err = b.startSana(ctx, fmt.Sprint(name, i), database, freePort(),
-			direct); err != nil {
+		instances[i], err = b.startSana(ctx, fmt.Sprint(name, i), database, freePort())
+		if err != nil {
 			return nil, 0, 0, err
 		}
 		defer instances[i].stop()

@@ -99,7 +99,7 @@ func (d Database) pooler(ctx context.Context) diagnose.Result {
 func judgePooler(between, told bool, unlimited []string) diagnose.Result {
 	switch {
 	case between && !told:
-		return diagnose.Warn("found; in transaction mode it breaks prepared statements and LISTEN",
+		return diagnose.Warn("found; in transaction mode it breaks prepared statements",
 			"set MIGRATE_DATABASE_URL to the address of the database itself")
 	case between && len(unlimited) > 0:
 		return diagnose.Warn("found, and the role has no "+strings.Join(unlimited, ", "),
@@ -107,9 +107,6 @@ func judgePooler(between, told bool, unlimited []string) diagnose.Result {
 				"idle_in_transaction_session_timeout = '10s'")
 	case between:
 		return diagnose.OK("found, and the role has the limits that cannot be set through it")
-	case told:
-		return diagnose.OK("none; since MIGRATE_DATABASE_URL is another address, revocations are " +
-			"polled nevertheless")
 	}
 	return diagnose.OK("none")
 }

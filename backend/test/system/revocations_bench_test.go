@@ -15,38 +15,29 @@ import (
 //
 //	go test ./backend/test/system -run - -bench Revocation -benchtime 500x
 func BenchmarkRevocationElsewhere(b *testing.B) {
-	for name, listens := range map[string]bool{"with LISTEN": true, "without": false} {
-		b.Run(name, func(b *testing.B) {
-			w := harness.NewWorld(b)
-			direct := w.DatabaseURL
-			if !listens { // another address for migrations indicates a pooler
-				direct += "&application_name=direct"
-			}
-			one := w.Run(b, "MIGRATE_DATABASE_URL="+direct)
-			other := w.Run(b, "MIGRATE_DATABASE_URL="+direct)
-			sessions := seed(b, w, b.N+100)
-			read := sessions[b.N:]
-			stop := load(b, read, one.Instance, other.Instance)
-			var delays []time.Duration
-			for _, s := range sessions[:b.N] {
-				for range 2 {
-					s.read(b, other.Instance)
-				}
-				s.end(b, one.Instance)
-				for s.read(b, other.Instance) == http.StatusOK {
-				}
-				delays = append(delays, time.Since(*s.ended.Load()))
-			}
-			stop()
-			slices.Sort(delays)
-			for name, at := range map[string]int{"p50-ms": len(delays) / 2,
-				"p99-ms": len(delays) * 99 / 100,
-				"max-ms": len(delays) - 1} {
-				b.ReportMetric(float64(delays[at].Microseconds())/1000, name)
-			}
-			b.ReportMetric(0, "ns/op")
-		})
+	w := harness.NewWorld(b)
+	one, other := w.Run(b), w.Run(b)
+	sessions := seed(b, w, b.N+100)
+	read := sessions[b.N:]
+	stop := load(b, read, one.Instance, other.Instance)
+	var delays []time.Duration
+	for _, s := range sessions[:b.N] {
+		for range 2 {
+			s.read(b, other.Instance)
+		}
+		s.end(b, one.Instance)
+		for s.read(b, other.Instance) == http.StatusOK {
+		}
+		delays = append(delays, time.Since(*s.ended.Load()))
 	}
+	stop()
+	slices.Sort(delays)
+	for name, at := range map[string]int{"p50-ms": len(delays) / 2,
+		"p99-ms": len(delays) * 99 / 100,
+		"max-ms": len(delays) - 1} {
+		b.ReportMetric(float64(delays[at].Microseconds())/1000, name)
+	}
+	b.ReportMetric(0, "ns/op")
 }
 
 // load makes eight clients read sessions on all instances until stop.

@@ -30,14 +30,12 @@ func measureRevocations(ctx context.Context, args []string) error {
 	if _, err := postgres.Migrate(ctx, *url); err != nil {
 		return err
 	}
-	fmt.Println("| LISTEN | instances | revocations/s | polls/s | of each instance | CPU of the " +
-		"server, % of a core |")
-	for _, listens := range []bool{true, false} {
-		for _, instances := range []int{2, 10, 30} {
-			for _, rate := range []int{0, 10, 100} {
-				if err := measure(ctx, *url, instances, rate, listens, *length); err != nil {
-					return err
-				}
+	fmt.Println("| instances | revocations/s | polls/s | of each instance | CPU of the server, " +
+		"% of a core |")
+	for _, instances := range []int{2, 10, 30} {
+		for _, rate := range []int{0, 10, 100} {
+			if err := measure(ctx, *url, instances, rate, *length); err != nil {
+				return err
 			}
 		}
 	}
@@ -45,7 +43,7 @@ func measureRevocations(ctx context.Context, args []string) error {
 }
 
 func measure(
-	ctx context.Context, url string, instances, rate int, listens bool, length time.Duration,
+	ctx context.Context, url string, instances, rate int, length time.Duration,
 ) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var all sync.WaitGroup
@@ -54,7 +52,7 @@ func measure(
 	defer cancel()
 	var stores []*session.Shared
 	for range instances {
-		s, err := openStore(ctx, url, listens, &polls)
+		s, err := openStore(ctx, url, &polls)
 		if err != nil {
 			return err
 		}
@@ -83,14 +81,14 @@ func measure(
 	elapsed := time.Since(began).Seconds()
 	perSecond := float64(polls.Load()-before) / elapsed
 	after, err := serverCPU(ctx, db)
-	fmt.Printf("| %v | %d | %d | %.0f | %.1f | %.1f |\n", listens, instances, rate, perSecond,
+	fmt.Printf("| %d | %d | %.0f | %.1f | %.1f |\n", instances, rate, perSecond,
 		perSecond/float64(instances), 100*(after-cpu).Seconds()/elapsed)
 	return err
 }
 
 // openStore opens a store with a cache whose polls of the revocation log are counted.
 func openStore(
-	ctx context.Context, url string, listens bool, polls *atomic.Int64,
+	ctx context.Context, url string, polls *atomic.Int64,
 ) (*session.Shared, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -103,8 +101,7 @@ func openStore(
 		return nil, err
 	}
 	limits := session.Limits{Idle: 24 * time.Hour, MaxAge: 30 * 24 * time.Hour}
-	options := session.CacheOptions{Bytes: 64 << 20, PollOnly: !listens}
-	return session.NewCached(ctx, pool, limits, options, slog.New(slog.DiscardHandler),
+	return session.NewCached(ctx, pool, limits, 64<<20, slog.New(slog.DiscardHandler),
 		metrics.New("forecast"))
 }
 
@@ -122,8 +119,8 @@ func (c counter) TraceQueryStart(
 
 func (counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// revoke writes the given number of revocations a second to the log, each in its own transaction
-// and followed by the notification that a store sends, as separate users would.
+// revoke writes the given number of revocations a second to the log, each in its own transaction,
+// as separate users would.
 func revoke(ctx context.Context, db *pgx.Conn, rate int, length time.Duration) error {
 	if rate == 0 {
 		return wait(ctx, length)
@@ -132,14 +129,11 @@ func revoke(ctx context.Context, db *pgx.Conn, rate int, length time.Duration) e
 	defer tick.Stop()
 	for range int(length.Seconds() * float64(rate)) {
 		<-tick.C
-		for _, sql := range []string{
-			`INSERT INTO session_revocations (k)
-			 VALUES (encode(sha256(gen_random_uuid()::text::bytea), 'hex'))`,
-			`SELECT pg_notify('session_revocations', '')`,
-		} {
-			if _, err := db.Exec(ctx, sql); err != nil {
-				return err
-			}
+		_, err := db.Exec(ctx, `
+			INSERT INTO session_revocations (k)
+			VALUES (encode(sha256(gen_random_uuid()::text::bytea), 'hex'))`)
+		if err != nil {
+			return err
 		}
 	}
 	return nil
