@@ -37,7 +37,7 @@ func (s *Service) attemptLimits(v visitor.Visitor, email string) attemptLimits {
 	reset := []throttle.Use{consecutive, byAddress}
 	if l.device == "" {
 		l.own = reset
-		l.networks = s.Limits.WrongByNetworks(v.Networks)
+		l.networks = s.Limits.ByNetworks(throttle.WrongByNetwork, v.Networks)
 	} else {
 		byDevice := throttle.WrongByDevice.Of(email, l.device)
 		l.own = []throttle.Use{consecutive, byDevice}

@@ -59,7 +59,7 @@ func (s *Service) OpenHandoff(
 
 	budgets := s.Limits.Budgets(append(
 		[]throttle.Use{throttle.HandoffsBySession.Of(current.ID)},
-		s.Limits.HandoffsByNetworks(v.Networks)...)...)
+		s.Limits.ByNetworks(throttle.HandoffsByNetwork, v.Networks)...)...)
 	ticket := newTicket()
 	nonceHash, err := ticketEncoding.DecodeString(arrival.NonceHash)
 	if err != nil {

@@ -68,7 +68,7 @@ func cutLast(s string) (before, after string) {
 func (s *Service) RevokeDisownedSession(
 	ctx context.Context, v visitor.Visitor, token string,
 ) error {
-	budgets := s.Limits.Budgets(s.Limits.DisownedByNetworks(v.Networks)...)
+	budgets := s.Limits.Budgets(s.Limits.ByNetworks(throttle.DisownedByNetwork, v.Networks)...)
 	now, err := s.spendAll(ctx, budgets, func(verdict throttle.Verdict) error {
 		return errNetwork("requests to end a session", verdict.Wait)
 	})

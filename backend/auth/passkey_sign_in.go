@@ -137,7 +137,7 @@ func (s *Service) SignInWithPasskey(
 	if err != nil {
 		// Counted after the verification: a limit that another visitor of the network has used up
 		// does not refuse a right passkey.
-		budgets := s.Limits.Budgets(s.Limits.PasskeysByNetworks(v.Networks)...)
+		budgets := s.Limits.Budgets(s.Limits.ByNetworks(throttle.PasskeysByNetwork, v.Networks)...)
 		_, counting := s.spendAll(ctx, budgets, func(verdict throttle.Verdict) error {
 			return errNetwork("refused passkeys came", verdict.Wait)
 		})

@@ -147,7 +147,7 @@ type sendLimits struct {
 
 func (s *Service) sendLimits(v visitor.Visitor, email string) sendLimits {
 	box := mailbox(email)
-	networks, own := s.Limits.SentByNetworks(v.Networks),
+	networks, own := s.Limits.ByNetworks(throttle.SentByNetwork, v.Networks),
 		[]throttle.Use{throttle.SentByAddress.Of(box)}
 	if device := s.deviceID(v.Device, email); device != "" {
 		networks = nil

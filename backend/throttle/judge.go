@@ -26,13 +26,8 @@ type Counts struct {
 func Read(ctx context.Context, db postgres.Querier, budgets Budgets) (c Counts, err error) {
 	args := pgx.NamedArgs{}
 	budgets.Args(args)
-	rows, err := db.Query(ctx, `SELECT `+string(State)+` FROM `+string(StateSource), args)
-	if err != nil {
-		return Counts{}, postgres.Error("read limits", err)
-	}
-	c, err = pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (c Counts, err error) {
-		return c, row.Scan(&c.Keys, &c.Ats, &c.Now)
-	})
+	err = db.QueryRow(ctx, `SELECT `+string(State)+` FROM `+string(StateSource), args).
+		Scan(&c.Keys, &c.Ats, &c.Now)
 	return c, postgres.Error("read limits", err)
 }
 

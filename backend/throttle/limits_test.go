@@ -103,14 +103,10 @@ func TestLimits_HaveUniqueNames(t *testing.T) {
 func TestLimits_ByNetworkAreTheDocumentedOnes(t *testing.T) {
 	t.Parallel()
 	th := openWith(t, nil, oldKey, production)
-	for _, use := range append(
-		th.SentByNetworks([]string{"192.0.2.1"}), th.WrongByNetworks([]string{"192.0.2.1"})...,
-	) {
-		for _, l := range Limits() {
-			if l.Name == use.limit.Name && l.Windows[0] != use.limit.Windows[0] {
-				t.Errorf("%s: got the window %v, want %v", l.Name, use.limit.Windows[0],
-					l.Windows[0])
-			}
+	for _, l := range []Limit{SentByNetwork, WrongByNetwork} {
+		use := th.ByNetworks(l, []string{"192.0.2.1"})[0]
+		if use.limit.Windows[0] != l.Windows[0] {
+			t.Errorf("%s: got the window %v, want %v", l.Name, use.limit.Windows[0], l.Windows[0])
 		}
 	}
 }

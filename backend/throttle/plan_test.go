@@ -58,7 +58,7 @@ func TestUses_NameNoSubjectAndGrowWithTheLimitOnly(t *testing.T) {
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, oldKey)
 	networks := []string{"2001:db8::/64", "2001:db8::/56", "2001:db8::/48"}
-	uses := append(th.WrongByNetworks(networks), WrongByAddress.Of("ada@sana.example"))
+	uses := append(th.ByNetworks(WrongByNetwork, networks), WrongByAddress.Of("ada@sana.example"))
 	for range 3 {
 		granted(t, th, 50, uses...)
 	}

@@ -96,7 +96,7 @@ func TestCount_ParallelUsesShareANetwork(t *testing.T) {
 	throttles := instances(t, Options{Networks: NetworkLimits{Sent: 10}}, oldKey, oldKey)
 	n := race(t, 100, throttles, func(i int) []Use {
 		address := SentByAddress.Of(fmt.Sprintf("%d@sana.example", i))
-		return append(throttles[0].SentByNetworks([]string{"192.0.2.1"}), address)
+		return append(throttles[0].ByNetworks(SentByNetwork, []string{"192.0.2.1"}), address)
 	})
 	wantCount(t, "of 100 parallel uses", n, 10)
 }

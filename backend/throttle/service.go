@@ -138,20 +138,11 @@ func (t *Throttle) writeService(ctx context.Context) {
 }
 
 // UnderAttack reports whether the rate of wrong codes over all addresses is so high that new codes
-// should be longer. An instance reads the counts at most once in five seconds. While one caller
-// reads them, the others get the previous result.
+// should be longer. An instance reads the counts about once in five seconds.
 func (t *Throttle) UnderAttack(ctx context.Context) (bool, error) {
 	known := t.service.Load()
 	if known != nil && time.Since(known.readAt) < serviceFresh {
 		return known.underAttack, nil
-	}
-	select {
-	case t.reading <- struct{}{}:
-		defer func() { <-t.reading }()
-	default:
-		if known != nil {
-			return known.underAttack, nil
-		}
 	}
 	var attempts, wrong int
 	err := t.db.QueryRow(ctx, `

@@ -12,8 +12,8 @@ import (
 // sweepBatch is the maximum number of rows of one statement of the sweep.
 const sweepBatch = 1000
 
-// Sweep deletes the rows that no limit needs, in batches, and returns their number. Instances may
-// call it concurrently.
+// Sweep deletes the rows that no limit needs and returns their number: uses in batches, and the
+// few rows of the whole service at once. Instances may call it concurrently.
 func (t *Throttle) Sweep(ctx context.Context) (deleted int, err error) {
 	for page := (&position{key: []byte{}}); page != nil; {
 		var n int
@@ -22,13 +22,10 @@ func (t *Throttle) Sweep(ctx context.Context) (deleted int, err error) {
 			return deleted, err
 		}
 	}
-	for n := sweepBatch; n == sweepBatch; {
-		n, err = t.sweepService(ctx)
-		if deleted += n; err != nil {
-			return deleted, err
-		}
-	}
-	return deleted, nil
+	tag, err := t.db.Exec(ctx, `
+		DELETE FROM service_attempts
+		WHERE minute < now() - 2 * @window::interval`, pgx.NamedArgs{"window": serviceWindow})
+	return deleted + int(tag.RowsAffected()), postgres.Error("sweep attempts of the service", err)
 }
 
 // position is a position in the index of uses. An empty key comes before every row.
@@ -74,18 +71,4 @@ func (t *Throttle) sweepPage(
 		next = &position{key, *at}
 	}
 	return deleted, next, postgres.Error("sweep uses", err)
-}
-
-// sweepService deletes a batch of old rows of the whole service, and returns their number.
-func (t *Throttle) sweepService(ctx context.Context) (int, error) {
-	tag, err := t.db.Exec(ctx, `
-		DELETE FROM service_attempts
-		WHERE ctid = ANY(ARRAY(
-		    SELECT ctid
-		    FROM service_attempts
-		    WHERE minute < now() - 2 * @window::interval
-		    LIMIT @batch
-		    FOR UPDATE SKIP LOCKED))`,
-		pgx.NamedArgs{"window": serviceWindow, "batch": sweepBatch})
-	return int(tag.RowsAffected()), postgres.Error("sweep attempts of the service", err)
 }

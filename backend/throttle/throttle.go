@@ -49,13 +49,12 @@ type Throttle struct {
 	log       *slog.Logger
 	service   atomic.Pointer[serviceState]
 	unwritten serviceCounts
-	uncounted atomic.Bool   // a use could not be counted, and none was counted since
-	reading   chan struct{} // holds a token while this instance reads the counts of the service
+	uncounted atomic.Bool // a use could not be counted, and none was counted since
 }
 
 // New returns a throttle on a database at the newest schema.
 func New(db *pgxpool.Pool, keys keyring.Ring, options Options, log *slog.Logger) *Throttle {
-	t := &Throttle{db: db, options: options, log: log, reading: make(chan struct{}, 1)}
+	t := &Throttle{db: db, options: options, log: log}
 	for _, key := range keys.All() {
 		t.secrets = append(t.secrets, secretOf(key))
 	}
@@ -80,52 +79,27 @@ type Use struct {
 	byNetwork bool
 }
 
-// Of returns a use of the limit by a subject of one or more parts. Limits by network have
-// their own constructors.
+// Of returns a use of the limit by a subject of one or more parts. Limits by network are used
+// with Throttle.ByNetworks.
 func (l Limit) Of(subject ...string) Use { return Use{limit: l, subject: subject} }
 
-// SentByNetworks returns the uses of SentByNetwork for a code that is sent on a request from these
-// networks, the narrowest first. It returns none if the limit is off.
-func (t *Throttle) SentByNetworks(networks []string) []Use {
-	return byNetworks(SentByNetwork, t.options.Networks.Sent, networks)
-}
-
-// WrongByNetworks returns the uses of WrongByNetwork for a wrong code from these networks, the
-// narrowest first. It returns none if the limit is off.
-func (t *Throttle) WrongByNetworks(networks []string) []Use {
-	return byNetworks(WrongByNetwork, t.options.Networks.Wrong, networks)
-}
-
-// HandoffsByNetworks returns the uses of HandoffsByNetwork for a handoff on a request from these
-// networks, the narrowest first.
-func (t *Throttle) HandoffsByNetworks(networks []string) []Use {
-	return byNetworks(HandoffsByNetwork, t.perNetwork(handoffsPerNetwork), networks)
-}
-
-// DisownedByNetworks returns the uses of DisownedByNetwork for a link that is used on a request
-// from these networks, the narrowest first.
-func (t *Throttle) DisownedByNetworks(networks []string) []Use {
-	return byNetworks(DisownedByNetwork, t.perNetwork(disownedPerNetwork), networks)
-}
-
-// PasskeysByNetworks returns the uses of PasskeysByNetwork for a refused passkey from these
-// networks, the narrowest first.
-func (t *Throttle) PasskeysByNetworks(networks []string) []Use {
-	return byNetworks(PasskeysByNetwork, t.perNetwork(passkeysPerNetwork), networks)
-}
-
-// perNetwork returns a limit by network without a setting, 0 in development.
-func (t *Throttle) perNetwork(hourly int) int {
-	if t.options.Generous {
-		return 0
+// ByNetworks returns the uses of a limit by network for a request from these networks, the
+// narrowest first. It returns none if the limit is off. In development only those with a setting
+// are on.
+func (t *Throttle) ByNetworks(limit Limit, networks []string) []Use {
+	hourly := limit.Windows[0].Count
+	switch {
+	case limit.Name == SentByNetwork.Name:
+		hourly = t.options.Networks.Sent
+	case limit.Name == WrongByNetwork.Name:
+		hourly = t.options.Networks.Wrong
+	case t.options.Generous:
+		return nil
 	}
-	return hourly
-}
-
-func byNetworks(limit Limit, hourly int, networks []string) []Use {
 	if hourly <= 0 {
 		return nil
 	}
+
 	limit.Windows = []Window{{hourly, time.Hour}}
 	uses := make([]Use, len(networks))
 	for i, network := range networks {

@@ -199,7 +199,7 @@ func TestJudge_NamesTheFirstRefusedUse(t *testing.T) {
 	th := open(t, postgrestest.Pool(t, postgrestest.URL(t)), newKey+","+oldKey)
 	ada := WrongByAddress.Of("ada@sana.example")
 	device := WrongByDevice.Of("ada@sana.example", "1")
-	network := th.WrongByNetworks([]string{"192.0.2.1"})[0]
+	network := th.ByNetworks(WrongByNetwork, []string{"192.0.2.1"})[0]
 	granted(t, th, 10, ada)
 	granted(t, th, 5, device)
 
@@ -319,20 +319,21 @@ func TestNetworks_WiderOnesHaveLargerBudgets(t *testing.T) {
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := openWith(t, db, oldKey,
 		Options{Networks: NetworkLimits{Sent: 5, Wrong: 4}, Generous: true})
-	for name, limit := range map[string]struct {
-		uses   func(networks []string) []Use
+	for _, test := range []struct {
+		limit  Limit
 		hourly int
 	}{
-		"sent":  {th.SentByNetworks, 5},
-		"wrong": {th.WrongByNetworks, 4},
+		{SentByNetwork, 5},
+		{WrongByNetwork, 4},
 	} {
 		inSite, inLAN := 0, 0
 		for a := range 8 {
 			for b := range 3 {
 				networks := []string{fmt.Sprint("/64 ", a, b), fmt.Sprint("/56 ", a), "/48"}
-				n := granted(t, th, limit.hourly+1, limit.uses(networks)...)
-				if n > limit.hourly {
-					t.Errorf("%s: got %d of one /64, want at most %d", name, n, limit.hourly)
+				n := granted(t, th, test.hourly+1, th.ByNetworks(test.limit, networks)...)
+				if n > test.hourly {
+					t.Errorf("%s: got %d of one /64, want at most %d", test.limit.Name, n,
+						test.hourly)
 				}
 				inSite += n
 				if a == 0 {
@@ -340,17 +341,18 @@ func TestNetworks_WiderOnesHaveLargerBudgets(t *testing.T) {
 				}
 			}
 		}
-		wantCount(t, name+": three /64 of one /56", inLAN, 2*limit.hourly)
-		wantCount(t, name+": many /56 of one /48", inSite, 6*limit.hourly)
+		wantCount(t, test.limit.Name+": three /64 of one /56", inLAN, 2*test.hourly)
+		wantCount(t, test.limit.Name+": many /56 of one /48", inSite, 6*test.hourly)
 	}
 }
 
 func TestNetworks_ZeroDisablesTheLimit(t *testing.T) {
 	t.Parallel()
 	th := openWith(t, nil, oldKey, Options{})
-	networks := []string{"192.0.2.1"}
-	if uses := append(th.SentByNetworks(networks), th.WrongByNetworks(networks)...); uses != nil {
-		t.Errorf("got the uses %v, want none", uses)
+	for _, limit := range []Limit{SentByNetwork, WrongByNetwork} {
+		if uses := th.ByNetworks(limit, []string{"192.0.2.1"}); uses != nil {
+			t.Errorf("%s: got the uses %v, want none", limit.Name, uses)
+		}
 	}
 }
 

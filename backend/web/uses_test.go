@@ -35,13 +35,13 @@ func networksOf(address string) (networks []string) {
 // sentFrom returns the number of codes counted against the network of an IPv4 address.
 func (s scene) sentFrom(address string) int {
 	s.Helper()
-	return s.countUses(s.limits().SentByNetworks(networksOf(address)))
+	return s.countUses(s.limits().ByNetworks(throttle.SentByNetwork, networksOf(address)))
 }
 
 // wrongFrom returns the number of wrong codes counted against the network of an IPv4 address.
 func (s scene) wrongFrom(address string) int {
 	s.Helper()
-	return s.countUses(s.limits().WrongByNetworks(networksOf(address)))
+	return s.countUses(s.limits().ByNetworks(throttle.WrongByNetwork, networksOf(address)))
 }
 
 func (s scene) countUses(uses []throttle.Use) int {
@@ -56,7 +56,7 @@ func (s scene) fillNetwork(address string) {
 		INSERT INTO uses (key, ends_at)
 		SELECT key, now() + $2::interval
 		FROM unnest($1::bytea[]) AS key, generate_series(1, 60)`,
-		s.keysOf(s.limits().SentByNetworks(networksOf(address))), time.Hour)
+		s.keysOf(s.limits().ByNetworks(throttle.SentByNetwork, networksOf(address))), time.Hour)
 }
 
 func (s scene) keysOf(uses []throttle.Use) [][]byte {
