@@ -83,18 +83,18 @@ func TestJudge_AgreesWithTheDefinitionOfLimits(t *testing.T) {
 			}
 			nextAfter = max(nextAfter, waitOf(limit, append(times, now), now))
 		}
-		// Later uses do not count.
-		c.Keys, c.Ats = append(c.Keys, []byte("b")),
-			append(c.Ats, now.Add(time.Minute+time.Microsecond))
+		// Later uses, and those of other budgets, do not count.
+		c.Keys = append(c.Keys, []byte("b"), []byte("c"))
+		c.Ats = append(c.Ats, now.Add(time.Minute+time.Microsecond), now)
 
 		v := b.Judge(c)
 		switch {
-		case v.Wait != wait, (v.Refused == nil) != (refused == ""),
-			v.Next.IsZero() != (refused == ""):
-			t.Fatalf("%+v with %v: got the verdict %+v, want a wait of %s", b, c.Ats, v, wait)
-		case refused != "" && v.Refused.Name != refused:
-			t.Fatalf("%+v with %v: got the refused limit %q, want %q", b, c.Ats, v.Refused.Name,
-				refused)
+		case refused == "" && v != Verdict{}:
+			t.Fatalf("%+v with %v: got the verdict %+v, want none", b, c.Ats, v)
+		case refused != "" && (v.Refused == nil || v.Refused.Name != refused || v.Wait != wait ||
+			!v.Next.Equal(now.Add(wait))):
+			t.Fatalf("%+v with %v: got the verdict %+v, want %q refused and a wait of %s", b,
+				c.Ats, v, refused, wait)
 		case b.NextAfter(c) != nextAfter:
 			t.Fatalf("%+v with %v: NextAfter is %s, want %s", b, c.Ats, b.NextAfter(c), nextAfter)
 		}

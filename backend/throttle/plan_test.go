@@ -28,7 +28,10 @@ func TestStatements_UseTheIndexOnEmptyAndFullTables(t *testing.T) {
 	check := func(when string) {
 		t.Helper()
 		for name, sql := range map[string]postgres.SQL{
-			"state": `SELECT ` + State + ` FROM ` + StateSource, "grant": grant, "succeed": succeed, "sweep": sweepUses,
+			"state":   `SELECT ` + State + ` FROM ` + StateSource,
+			"grant":   grant,
+			"succeed": succeed,
+			"sweep":   sweepUses,
 		} {
 			plan := postgrestest.GenericPlan(t, db, string(sql))
 			scans, all := scan.FindAllString(plan, -1), anyScan.FindAllString(plan, -1)
@@ -38,17 +41,12 @@ func TestStatements_UseTheIndexOnEmptyAndFullTables(t *testing.T) {
 		}
 	}
 	check("empty")
-	_, err := db.Exec(t.Context(), `
+	exec(t, db, `
 		INSERT INTO uses (key, at, ends_at)
 		SELECT sha256((n % 5000)::text::bytea), now() - n * interval '1 second',
 		       now() + interval '1 day'
 		FROM generate_series(1, 50000) AS n`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Exec(t.Context(), `VACUUM ANALYZE uses`); err != nil {
-		t.Fatal(err)
-	}
+	exec(t, db, `VACUUM ANALYZE uses`)
 	check("full")
 }
 

@@ -62,17 +62,9 @@ func TestUnderAttack_FollowsWrongCodesAndLogsEachSwitch(t *testing.T) {
 	want("52 wrong codes in 552 attempts", false)
 	count(t, th, 10, 0)
 	want("62 wrong codes in 562 attempts", true)
-	_, err := db.Exec(t.Context(),
-		`UPDATE service_attempts SET minute = minute - interval '1 hour'`)
-	if err != nil {
-		t.Fatal(err)
-	}
+	exec(t, db, `UPDATE service_attempts SET minute = minute - interval '1 hour'`)
 	want("an hour later", false)
-	_, err = db.Exec(t.Context(),
-		`UPDATE service_attempts SET minute = minute + interval '40 days'`)
-	if err != nil {
-		t.Fatal(err)
-	}
+	exec(t, db, `UPDATE service_attempts SET minute = minute + interval '40 days'`)
 	want("with counts of before the clock was set back", false)
 	if got := strings.Count(log.String(), "level=WARN"); got != 4 {
 		t.Errorf("the log has %d warnings, want one for each of the four switches:\n%s", got, &log)
@@ -122,13 +114,7 @@ func TestCanCount_FailsWhileCountsAreRejected(t *testing.T) {
 	th := open(t, db, oldKey)
 	var log bytes.Buffer
 	th.log = slog.New(slog.NewTextHandler(&log, nil))
-	exec := func(sql string) {
-		t.Helper()
-		if _, err := db.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
-	exec(`ALTER TABLE service_attempts RENAME TO missing`)
+	exec(t, db, `ALTER TABLE service_attempts RENAME TO missing`)
 	count(t, th, 1, 0)
 	count(t, th, 1, 0)
 	if err := th.CanCount(t.Context()); err == nil {
@@ -137,7 +123,7 @@ func TestCanCount_FailsWhileCountsAreRejected(t *testing.T) {
 	if got := strings.Count(log.String(), "level=ERROR"); got != 1 {
 		t.Errorf("the log has %d errors, want one for both failures:\n%s", got, &log)
 	}
-	exec(`ALTER TABLE missing RENAME TO service_attempts`)
+	exec(t, db, `ALTER TABLE missing RENAME TO service_attempts`)
 	count(t, th, 0, 1)
 	if err := th.CanCount(t.Context()); err != nil {
 		t.Errorf("after a write: CanCount returns %v, want nil", err)

@@ -14,13 +14,10 @@ import (
 // insertUses inserts n uses of n keys.
 func insertUses(t *testing.T, db *pgxpool.Pool, n int, endsIn time.Duration) {
 	t.Helper()
-	_, err := db.Exec(t.Context(), `
+	exec(t, db, `
 		INSERT INTO uses (key, ends_at)
 		SELECT sha256(n::text::bytea), now() + $2::interval
 		FROM generate_series(1, $1::integer) AS n`, n, endsIn)
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 // A-42 and P-37: expired rows are deleted in batches, and no others.
@@ -74,13 +71,10 @@ func TestSweep_DeletesOldCountsOfTheService(t *testing.T) {
 	t.Parallel()
 	db := postgrestest.Pool(t, postgrestest.URL(t))
 	th := open(t, db, oldKey)
-	_, err := db.Exec(t.Context(), `
+	exec(t, db, `
 		INSERT INTO service_attempts (minute, attempts, wrong)
 		SELECT now() - interval '90 minutes' - n * interval '1 minute', 1, 1
 		FROM generate_series(1, 100) AS n`)
-	if err != nil {
-		t.Fatal(err)
-	}
 	deleted, err := th.Sweep(t.Context())
 	if want := 100 - 29; err != nil || deleted < want || deleted > want+5 {
 		t.Errorf("the sweep deleted %d rows (%v), want %d", deleted, err, want)

@@ -2,7 +2,6 @@ package throttle
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -101,16 +100,20 @@ func read(t testing.TB, th *Throttle, b Budgets) Counts {
 	return c
 }
 
+func exec(t testing.TB, db *pgxpool.Pool, sql string, args ...any) {
+	t.Helper()
+	if _, err := db.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // pass makes all counted uses d older.
 func pass(t testing.TB, db *pgxpool.Pool, d time.Duration) {
 	t.Helper()
-	_, err := db.Exec(t.Context(), `
+	exec(t, db, `
 		UPDATE uses
 		SET at = at - $1::interval,
 		    ends_at = ends_at - $1::interval`, d)
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func rowsOfUses(t testing.TB, db *pgxpool.Pool) (n int) {
@@ -150,74 +153,6 @@ func TestCount_WindowsSlideExactly(t *testing.T) {
 
 	grace := WrongByAddress.Of("grace@sana.example")
 	wantCount(t, "another address", granted(t, th, 30, grace), 10)
-}
-
-func TestJudge_StatesTheWait(t *testing.T) {
-	t.Parallel()
-	db := postgrestest.Pool(t, postgrestest.URL(t))
-	th := open(t, db, oldKey)
-	ada := SentByAddress.Of("ada@sana.example")
-	b := th.Budgets(ada)
-	isAbout := func(got, want time.Duration) bool {
-		return got <= want &&
-			got > want-30*time.Second
-	}
-	wantNextAfter := func(when string, want time.Duration) {
-		t.Helper()
-		if got := b.NextAfter(read(t, th, b)); !isAbout(got, want) {
-			t.Errorf("%s: NextAfter is %s, want %s", when, got, want)
-		}
-	}
-	wantWait := func(when string, want time.Duration) {
-		t.Helper()
-		c := read(t, th, b)
-		v := b.Judge(c)
-		if v.Refused == nil || v.Refused.Name != SentByAddress.Name ||
-			!isAbout(v.Wait, want) || !v.Next.Equal(c.Now.Add(v.Wait)) {
-			t.Errorf("%s: got the verdict %+v, want a wait of %s", when, v, want)
-		}
-	}
-	for range 4 {
-		wantNextAfter("before one of the first four mails", time.Minute)
-		wantCount(t, "mails", granted(t, th, 2, ada), 1)
-		wantWait("after it", time.Minute)
-		pass(t, db, time.Minute)
-	}
-	wantNextAfter("before the last mail of the hour", 56*time.Minute)
-	wantCount(t, "mails", granted(t, th, 2, ada), 1)
-	pass(t, db, time.Minute)
-	wantWait("after the last mail of the hour", 55*time.Minute)
-	pass(t, db, 55*time.Minute)
-	if v := b.Judge(read(t, th, b)); v != (Verdict{}) {
-		t.Errorf("after the wait: got the verdict %+v, want none", v)
-	}
-}
-
-// Judge accepts counts of more budgets than its own.
-func TestJudge_NamesTheFirstRefusedUse(t *testing.T) {
-	t.Parallel()
-	th := open(t, postgrestest.Pool(t, postgrestest.URL(t)), newKey+","+oldKey)
-	ada := WrongByAddress.Of("ada@sana.example")
-	device := WrongByDevice.Of("ada@sana.example", "1")
-	network := th.ByNetworks(WrongByNetwork, []string{"192.0.2.1"})[0]
-	granted(t, th, 10, ada)
-	granted(t, th, 5, device)
-
-	c := read(t, th, th.Budgets(network, ada, device))
-	for name, test := range map[string]struct {
-		uses []Use
-		want string
-	}{
-		"address first": {[]Use{network, ada, device}, WrongByAddress.Name},
-		"device first":  {[]Use{device, ada, network}, WrongByDevice.Name},
-	} {
-		if v := th.Budgets(test.uses...).Judge(c); v.Refused == nil || v.Refused.Name != test.want {
-			t.Errorf("%s: got the verdict %+v, want %q", name, v, test.want)
-		}
-	}
-	if v := th.Budgets(network).Judge(c); v != (Verdict{}) {
-		t.Errorf("network: got the verdict %+v, want none", v)
-	}
 }
 
 func TestCount_CountsAllUsesOrNone(t *testing.T) {
@@ -391,25 +326,6 @@ func TestThrottle_FailsClosedWithoutDatabase(t *testing.T) {
 	if _, err := th.UnderAttack(t.Context()); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("UnderAttack: got %v, want unavailable", err)
 	}
-}
-
-func TestCount_BelongsToTheTransaction(t *testing.T) {
-	t.Parallel()
-	db := postgrestest.Pool(t, postgrestest.URL(t))
-	th := open(t, db, oldKey)
-	ada := WrongByAddress.Of("ada@sana.example")
-	rolledBack := errors.New("rolled back")
-	err := postgres.InTx(t.Context(), db, func(tx pgx.Tx) error {
-		b, budgets, args := &postgres.Batch{}, th.Budgets(ada), pgx.NamedArgs{}
-		budgets.Args(args)
-		budgets.Lock(b)
-		b.Queue(string(grant), args)
-		return errors.Join(b.SendTo(t.Context(), tx), rolledBack)
-	})
-	if !errors.Is(err, rolledBack) {
-		t.Fatal(err)
-	}
-	wantCount(t, "after the rollback", granted(t, th, 20, ada), 10)
 }
 
 // Without a secret of its own a limit would be counted under an empty key, which can be guessed.
