@@ -35,7 +35,7 @@ func wantNoneByID(t testing.TB, s *Shared, id, why string) {
 	}
 }
 
-// signInByID returns a new session that all instances have cached by its id.
+// signInByID returns a new session that all instances have cached by its id, and by its token.
 func signInByID(t *testing.T, instances ...*cached) Session {
 	t.Helper()
 	session := instances[0].signIn(t, instances[0].ada())
@@ -43,6 +43,7 @@ func signInByID(t *testing.T, instances ...*cached) Session {
 		c.mustPoll(t)
 		c.wantByID(t, session.ID, metrics.Store, "the first read")
 		c.wantByID(t, session.ID, metrics.Cache, "the second read")
+		c.wantSource(t, session.Token, metrics.Cache, "the same by its token")
 	}
 	return session
 }
@@ -70,27 +71,6 @@ func TestReadByID_ReturnsSessionWithSeedAndReasons(t *testing.T) {
 	})
 }
 
-func TestReadByID_SessionsExpireByBothTimeouts(t *testing.T) {
-	t.Parallel()
-	eachShared(t, func(t *testing.T, s sharedSubject) {
-		for want, timeout := range map[Reason]time.Duration{Idle: limits.Idle,
-			MaxAge: limits.MaxAge} {
-			session := s.signIn(t, s.ada())
-			if want == MaxAge {
-				exec(t, s.db, `UPDATE sessions SET idle_seconds = 100000000`)
-			}
-			if _, err := s.shared.ReadByID(t.Context(), session.ID); err != nil {
-				t.Fatal(err)
-			}
-			s.pass(timeout)
-			_, err := s.shared.ReadByID(t.Context(), session.ID)
-			if ended, ok := errors.AsType[*Ended](err); !ok || ended.Reason != want {
-				t.Errorf("got %v, want %s", err, want)
-			}
-		}
-	})
-}
-
 // A use by id is a use: a session that only apps use does not become idle.
 func TestReadByID_KeepsSessionFromBecomingIdle(t *testing.T) {
 	t.Parallel()
@@ -104,61 +84,6 @@ func TestReadByID_KeepsSessionFromBecomingIdle(t *testing.T) {
 			s.flush(t)
 		}
 	})
-}
-
-// The cache keeps its promise for ids as for tokens: orders 2, 3 and 7 of its comment.
-func TestReadByID_RevocationAppliesAtOnceHereAndAfterAPollThere(t *testing.T) {
-	t.Parallel()
-	here, there, _ := twoInstances(t)
-	for name, revoke := range revocations {
-		t.Run(name, func(t *testing.T) {
-			session := signInByID(t, here, there)
-			err := here.inTx(t, func(ctx context.Context, tx pgx.Tx) error {
-				return revoke(ctx, here.shared, tx, session)
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			wantNoneByID(t, here.shared, session.ID, "here, at once")
-			there.mustPoll(t)
-			wantNoneByID(t, there.shared, session.ID, "on the other instance, after a poll")
-		})
-	}
-}
-
-func TestReadByID_FillOvertakenByRevocationCachesNothing(t *testing.T) {
-	t.Parallel()
-	here, there, _ := twoInstances(t)
-	for name, onOther := range map[string]bool{
-		"revoked on another instance": true, "revoked here": false,
-	} {
-		t.Run(name, func(t *testing.T) {
-			session := here.signIn(t, here.ada())
-			here.at("fill: row read", func() {
-				if !onOther {
-					here.revoke(t, session, Ended{Reason: SignedOut})
-					return
-				}
-				there.revoke(t, session, Ended{Reason: SignedOut})
-				here.mustPoll(t)
-			})
-			here.wantByID(t, session.ID, metrics.Store, "the fill")
-			wantNoneByID(t, here.shared, session.ID, "revoked while it was filled")
-		})
-	}
-}
-
-func TestReadByID_WithoutLeaseAndDatabaseIsUnavailable(t *testing.T) {
-	t.Parallel()
-	here, _, _ := twoInstances(t)
-	session := signInByID(t, here)
-	here.advance(leaseFor)
-	here.wantByID(t, session.ID, metrics.Store, "the lease is too old")
-	here.shared.db.Close() // the instance's own pool
-	if _, err := here.shared.ReadByID(t.Context(), session.ID); err == nil ||
-		errors.Is(err, ErrNone) {
-		t.Errorf("without a lease and a database: got %v, want an error that is not ErrNone", err)
-	}
 }
 
 // A renewed session has its id, under another key. Until its token was presented it is not cached,

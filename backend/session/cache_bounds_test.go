@@ -14,14 +14,20 @@ import (
 
 func TestCache_WithoutLeaseAndDatabaseIsUnavailable(t *testing.T) {
 	t.Parallel()
-	here, _, session := twoInstances(t)
+	here := newCached(t)
+	session := signInByID(t, here)
 	here.advance(leaseFor - time.Millisecond)
 	here.wantSource(t, session.Token, metrics.Cache, "the lease is young enough")
 	here.advance(time.Millisecond)
 	here.wantSource(t, session.Token, metrics.Store, "the lease is too old")
 	here.shared.db.Close() // the instance's own pool
-	if _, err := here.Read(t.Context(), session.Token); err == nil || errors.Is(err, ErrNone) {
-		t.Errorf("without a lease and a database: got %v, want an error that is not ErrNone", err)
+	_, byToken := here.Read(t.Context(), session.Token)
+	_, byID := here.shared.ReadByID(t.Context(), session.ID)
+	for _, err := range []error{byToken, byID} {
+		if err == nil || errors.Is(err, ErrNone) {
+			t.Errorf("without a lease and a database: got %v, want an error that is not ErrNone",
+				err)
+		}
 	}
 }
 

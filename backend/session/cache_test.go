@@ -42,7 +42,7 @@ func TestCache_RevocationAppliesAtOnceHereAndAfterAPollThere(t *testing.T) {
 	here, there, _ := twoInstances(t)
 	for name, revoke := range revocations {
 		t.Run(name, func(t *testing.T) {
-			session := signInCached(t, here, there)
+			session := signInByID(t, here, there)
 			err := here.inTx(t, func(ctx context.Context, tx pgx.Tx) error {
 				err := revoke(ctx, here.shared, tx, session)
 				for range 2 {
@@ -54,8 +54,10 @@ func TestCache_RevocationAppliesAtOnceHereAndAfterAPollThere(t *testing.T) {
 				t.Fatal(err)
 			}
 			here.wantNone(t, session.Token, "here, at once")
+			wantNoneByID(t, here.shared, session.ID, "here, at once")
 			there.mustPoll(t)
 			there.wantNone(t, session.Token, "on the other instance, after a poll")
+			wantNoneByID(t, there.shared, session.ID, "on the other instance, after a poll")
 		})
 	}
 }
@@ -105,21 +107,29 @@ func TestCache_UseAndExpiryAreNotLogged(t *testing.T) {
 func TestCache_FillOvertakenByRevocationCachesNothing(t *testing.T) {
 	t.Parallel()
 	here, there, _ := twoInstances(t)
-	for name, onOther := range map[string]bool{
-		"revoked on another instance": true, "revoked here": false,
+	for name, test := range map[string]struct{ onOther, byID bool }{
+		"revoked on another instance":             {true, false},
+		"revoked here":                            {false, false},
+		"read by id, revoked on another instance": {true, true},
+		"read by id, revoked here":                {false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			session := here.signIn(t, here.ada())
 			here.at("fill: row read", func() {
-				if !onOther {
+				if !test.onOther {
 					here.revoke(t, session, Ended{Reason: SignedOut})
 					return
 				}
 				there.revoke(t, session, Ended{Reason: SignedOut})
 				here.mustPoll(t)
 			})
-			here.wantSource(t, session.Token, metrics.Store, "the fill")
+			if test.byID {
+				here.wantByID(t, session.ID, metrics.Store, "the fill")
+			} else {
+				here.wantSource(t, session.Token, metrics.Store, "the fill")
+			}
 			here.wantNone(t, session.Token, "revoked while it was filled")
+			wantNoneByID(t, here.shared, session.ID, "revoked while it was filled")
 		})
 	}
 }
