@@ -179,11 +179,12 @@ var scenarios = []scenario{
 		s.app.Open(s).VerifyFor(ada, code).Want(http.StatusNotFound, "no_pending_code")
 		wantSessions(s, 1)
 		s.world.Pass(s, 2*time.Minute)
+		before := s.written()
 		for _, b := range []*harness.Browser{s.b, waiting} {
 			a := b.Verify(code).Want(http.StatusGone, "code_expired")
 			harness.WantEqual(s, "cookies set", len(a.Set), 0)
 		}
-		wantSessions(s, 1)
+		harness.WantEqual(s, "written", s.written(), before)
 		harness.WantEqual(s, "events", kindsOf(s, s.b), []string{"account_created"})
 	}},
 	{"a code works only in the browser that requested it (A-13)", func(s scene) {

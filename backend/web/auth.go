@@ -60,15 +60,6 @@ type signedInAnswer struct {
 	App     *arrivalAnswer `json:"app,omitempty"` // from which the browser came
 }
 
-type emailRequest struct {
-	Email string `json:"email"`
-}
-
-type codeForRequest struct {
-	Email   string          `json:"email"`
-	Arrival *arrivalRequest `json:"arrival"`
-}
-
 type resendRequest struct {
 	ID *string `json:"id"`
 }
@@ -79,7 +70,10 @@ type codeRequest struct {
 }
 
 func (s *Server) requestCode(ctx context.Context, c *fiber.Ctx) error {
-	var request codeForRequest
+	var request struct {
+		Email   string          `json:"email"`
+		Arrival *arrivalRequest `json:"arrival"`
+	}
 	if err := readJSON(c, &request); err != nil {
 		return err
 	}

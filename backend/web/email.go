@@ -12,7 +12,9 @@ import (
 func (s *Server) requestEmailChange(
 	ctx context.Context, c *fiber.Ctx, current session.Session,
 ) error {
-	var request emailRequest
+	var request struct {
+		Email string `json:"email"`
+	}
 	if err := readJSON(c, &request); err != nil {
 		return err
 	}

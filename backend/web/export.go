@@ -93,14 +93,20 @@ func (s *Server) exportAccount(ctx context.Context, c *fiber.Ctx, current sessio
 	if err != nil {
 		return err
 	}
-	file, err := newExportStream(stored, s.exportFileOf(stored, current))
+	file, err := json.MarshalIndent(s.exportFileOf(stored, current), "", "  ")
 	if err != nil {
 		return err
 	}
-	file.conn, file.write, file.log = c.Context().Conn(), s.Bounds.Write, s.Log
 	c.Set(fiber.HeaderContentDisposition,
 		`attachment; filename="sana-export-`+stored.At.UTC().Format(time.DateOnly)+`.json"`)
-	c.Context().SetBodyStream(file, -1)
+	c.Context().SetBodyStream(&exportStream{
+		stored: stored,
+		conn:   c.Context().Conn(),
+		write:  s.Bounds.Write,
+		// The list of events is the last member, and still empty.
+		text: bytes.TrimSuffix(file, []byte("]\n}")),
+		log:  s.Log,
+	}, -1)
 	return nil
 }
 
@@ -115,16 +121,6 @@ type exportStream struct {
 	events int           // number of events written
 	closed bool          // the end of the text was written
 	log    *slog.Logger
-}
-
-func newExportStream(stored *auth.Export, file exportFile) (*exportStream, error) {
-	head, err := json.MarshalIndent(file, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	// The list of events is the last member, and still empty.
-	head = bytes.TrimSuffix(head, []byte("]\n}"))
-	return &exportStream{stored: stored, text: head}, nil
 }
 
 // Read is called by fasthttp, which writes the result to the connection before the next call.

@@ -72,11 +72,6 @@ const (
 // ceremonyTimeout is how long a browser waits for the user, in milliseconds.
 const ceremonyTimeout = int(passkey.ChallengeLifetime / time.Millisecond)
 
-// credentialRequest has a PublicKeyCredential as browsers write it.
-type credentialRequest struct {
-	Credential json.RawMessage `json:"credential"`
-}
-
 type passkeyAnswer struct {
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
@@ -160,7 +155,9 @@ func (s *Server) addPasskey(ctx context.Context, c *fiber.Ctx, current session.S
 
 // readCredential reads a body with a credential, of which browsers decide what is in it.
 func readCredential(c *fiber.Ctx) ([]byte, error) {
-	var request credentialRequest
+	var request struct {
+		Credential json.RawMessage `json:"credential"` // a PublicKeyCredential as browsers write it
+	}
 	if err := readJSON(c, &request); err != nil {
 		return nil, err
 	}

@@ -67,14 +67,12 @@ func (s *Server) revokeOtherSessions(
 	return c.SendStatus(fiber.StatusNoContent)
 }
 
-type notYouRequest struct {
-	Token string `json:"token"`
-}
-
 // revokeDisownedSession revokes the session that the link in a mail is for. The answer is the same
 // for every token, and the caller's own cookies stay unchanged.
 func (s *Server) revokeDisownedSession(ctx context.Context, c *fiber.Ctx) error {
-	var request notYouRequest
+	var request struct {
+		Token string `json:"token"`
+	}
 	if err := readJSON(c, &request); err != nil {
 		return err
 	}
@@ -87,25 +85,21 @@ func (s *Server) revokeDisownedSession(ctx context.Context, c *fiber.Ctx) error 
 func (s *Server) listedSessionsOf(list []session.Listed, current session.Session) []listedSession {
 	listed := make([]listedSession, len(list))
 	for i, l := range list {
-		listed[i] = listedSessionOf(l, current.ID)
+		on := visitor.PlatformOf(l.UserAgent)
+		listed[i] = listedSession{
+			ID:         l.ID,
+			Current:    l.ID == current.ID,
+			Browser:    on.Browser,
+			System:     on.System,
+			IP:         l.IP,
+			SignedInAt: l.User.SignedInAt.UTC(),
+			LastSeenAt: l.LastUsedAt.UTC(),
+			ExpiresAt:  l.ExpiresAt.UTC(),
+			Apps:       []string{},
+		}
 		for _, id := range l.Apps {
 			listed[i].Apps = append(listed[i].Apps, s.Auth.AppName(id))
 		}
 	}
 	return listed
-}
-
-func listedSessionOf(l session.Listed, currentID string) listedSession {
-	on := visitor.PlatformOf(l.UserAgent)
-	return listedSession{
-		ID:         l.ID,
-		Current:    l.ID == currentID,
-		Browser:    on.Browser,
-		System:     on.System,
-		IP:         l.IP,
-		SignedInAt: l.User.SignedInAt.UTC(),
-		LastSeenAt: l.LastUsedAt.UTC(),
-		ExpiresAt:  l.ExpiresAt.UTC(),
-		Apps:       []string{},
-	}
 }
