@@ -82,34 +82,6 @@ func TestTooLarge_LongAddressDeletesNoCookie(t *testing.T) {
 	}
 }
 
-// Sign-out removes the user's data from the browser (ASVS 5.0, 14.3.1): the session cookie is
-// cleared and the browser token replaced. Answers need no Clear-Site-Data, which is slow: answers
-// with a user's data must not be stored at all.
-func TestSignOut_ClearsCookies(t *testing.T) {
-	t.Parallel()
-	w := harness.NewWorld(t)
-	b := w.Run(t).Open(t)
-	b.SignIn(w, ada)
-	for _, path := range []string{
-		"/", "/account", "/api/auth/session", "/api/sessions", "/api/account",
-		"/api/account/events",
-		"/api/account/export",
-	} {
-		harness.WantEqual(t, "Cache-Control of "+path,
-			b.Get(path).Want(http.StatusOK).Header.Get("Cache-Control"), "no-store")
-	}
-	before := b.Cookies()
-	a := b.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
-	harness.WantEqual(t, "Clear-Site-Data", a.Header.Get("Clear-Site-Data"), "")
-	after := b.Cookies()
-	if _, signedIn := after[cookie]; signedIn || after[browserToken] == before[browserToken] ||
-		after[browserToken] == "" {
-		t.Errorf("got the cookies %v after %v", after, before)
-	}
-	// a device token signs in no one
-	harness.WantEqual(t, "device token", after[device], before[device])
-}
-
 // only our own host name is answered. Probes use the address, for their two paths. In
 // development this machine has more names, because Vite and tests are in between.
 func TestHosts_OnlyOwnHostIsAnswered(t *testing.T) {

@@ -16,22 +16,6 @@ func startDevelopment(t *testing.T, w *harness.World) *harness.Instance {
 	return w.Start(t, "APP_ENV=development", "MAIL_TRANSPORT=console")
 }
 
-// awaitPending waits until the code page would show this delivery status.
-func awaitPending(t *testing.T, b *harness.Browser, delivery, reason string) {
-	t.Helper()
-	harness.Eventually(t, "the state of the mail", func() error {
-		var got struct {
-			Delivery string `json:"delivery"`
-			Reason   string `json:"delivery_reason"`
-		}
-		b.Get("/api/auth/code").Want(http.StatusOK).JSON(&got)
-		if got.Delivery != delivery || got.Reason != reason {
-			return fmt.Errorf("got %+v, want %s %s", got, delivery, reason)
-		}
-		return nil
-	})
-}
-
 // awaitNewest waits until the newest mail of the inbox has a state.
 func awaitNewest(t *testing.T, app *harness.Instance, state inbox.State) inbox.Mail {
 	t.Helper()
@@ -74,12 +58,12 @@ func TestInbox_PlaysEveryMailState(t *testing.T) {
 			harness.WantEqual(t, "answer",
 				string(b.Post("/dev/inbox/faults", row.fault).Want(http.StatusOK).Body), row.answer)
 			b.RequestCode(ada).Want(http.StatusAccepted)
-			awaitPending(t, b, row.delivery, row.reason)
+			awaitDelivery(t, b, row.delivery, row.reason)
 			reason := row.reason
 			if row.later == "delivered" {
 				reason = ""
 			}
-			awaitPending(t, b, row.later, reason)
+			awaitDelivery(t, b, row.later, reason)
 			mail := awaitNewest(t, there, inbox.State(row.state))
 			if mail.To != ada || !strings.Contains(mail.HTML, "<html") {
 				t.Errorf("got %+v", mail)
@@ -87,7 +71,7 @@ func TestInbox_PlaysEveryMailState(t *testing.T) {
 
 			other := there.Open(t)
 			other.RequestCode(grace).Want(http.StatusAccepted)
-			awaitPending(t, other, "delivered", "")
+			awaitDelivery(t, other, "delivered", "")
 		})
 	}
 }
@@ -107,7 +91,7 @@ func TestInbox_RefusesUnknownFaults(t *testing.T) {
 		harness.With("Sec-Fetch-Site", "cross-site")).Want(http.StatusForbidden,
 		"cross_origin_request")
 	b.RequestCode(ada).Want(http.StatusAccepted)
-	awaitPending(t, b, "delivered", "")
+	awaitDelivery(t, b, "delivered", "")
 
 	production := w.Start(t).Open(t)
 	production.Post("/dev/inbox/faults", `{"fault":"fail"}`).Want(http.StatusNotFound, "not_found")

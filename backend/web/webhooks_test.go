@@ -30,6 +30,7 @@ func waiting(
 	return b, ref
 }
 
+// awaitDelivery waits until the code page would show a delivery status.
 func awaitDelivery(t testing.TB, b *harness.Browser, state, reason string) {
 	t.Helper()
 	harness.Eventually(t, "the page is not told", func() error {
