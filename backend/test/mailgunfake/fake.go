@@ -113,7 +113,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case user != "api" || key != f.apiKey || f.mayOnlySend(r):
 		http.Error(w, "Forbidden", http.StatusUnauthorized)
-	case f.unsuppress(w, r), f.isSuppressed(w, r), f.tell(w, r):
+	case f.suppression(w, r), f.tell(w, r):
 	case r.Method != http.MethodPost || r.URL.Path != "/v3/"+f.domain+"/messages":
 		refuse(w, http.StatusNotFound, "Not Found")
 	default:

@@ -31,10 +31,11 @@ func (f *Fake) Suppressed(list string) []string {
 	return slices.Clone(f.suppressed[list])
 }
 
-// unsuppress answers DELETE /v3/{domain}/{list}/{address}. It ignores other paths.
-func (f *Fake) unsuppress(w http.ResponseWriter, r *http.Request) (answered bool) {
+// suppression answers GET and DELETE /v3/{domain}/{list}/{address}. It ignores other requests.
+func (f *Fake) suppression(w http.ResponseWriter, r *http.Request) (answered bool) {
 	parts := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/v3/"), "/")
-	if r.Method != http.MethodDelete || len(parts) != 3 || notListed[parts[1]] == "" {
+	hasList := len(parts) == 3 && notListed[parts[1]] != ""
+	if !hasList || r.Method != http.MethodGet && r.Method != http.MethodDelete {
 		return false
 	}
 	domain, list, address := parts[0], parts[1], r.URL.Path[len("/v3/"+parts[0]+"/"+parts[1]+"/"):]
@@ -46,32 +47,14 @@ func (f *Fake) unsuppress(w http.ResponseWriter, r *http.Request) (answered bool
 		refuse(w, http.StatusNotFound, "Domain not found: "+domain)
 	case i < 0:
 		refuse(w, http.StatusNotFound, notListed[list])
-	default:
-		f.suppressed[list] = slices.Delete(f.suppressed[list], i, i+1)
-		refuse(w, http.StatusOK, "Address has been removed")
-	}
-	return true
-}
-
-// isSuppressed answers GET /v3/{domain}/{list}/{address}. It ignores other paths.
-func (f *Fake) isSuppressed(w http.ResponseWriter, r *http.Request) (answered bool) {
-	parts := strings.Split(strings.TrimPrefix(r.URL.EscapedPath(), "/v3/"), "/")
-	if r.Method != http.MethodGet || len(parts) != 3 || notListed[parts[1]] == "" {
-		return false
-	}
-	domain, list, address := parts[0], parts[1], r.URL.Path[len("/v3/"+parts[0]+"/"+parts[1]+"/"):]
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case domain != f.domain:
-		refuse(w, http.StatusNotFound, "Domain not found: "+domain)
-	case !slices.Contains(f.suppressed[list], address):
-		refuse(w, http.StatusNotFound, notListed[list])
-	default:
+	case r.Method == http.MethodGet:
 		answer(w, map[string]any{
 			"address": address, "code": "550", "error": "No such mailbox",
 			"created_at": "Fri, 21 Oct 2011 11:02:55 UTC",
 		})
+	default:
+		f.suppressed[list] = slices.Delete(f.suppressed[list], i, i+1)
+		refuse(w, http.StatusOK, "Address has been removed")
 	}
 	return true
 }
