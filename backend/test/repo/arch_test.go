@@ -134,26 +134,20 @@ var onlyIn = map[string][]string{
 var forbidden = map[string]string{
 	"math/rand": "crypto/rand for what must not be guessed, else math/rand/v2",
 	"unsafe":    "nothing here is worth it",
-	"github.com/gofiber/fiber/v2/middleware/cache":         "one person's answers must never be another's",
-	"github.com/gofiber/fiber/v2/middleware/cors":          "no other origin reads our answers",
-	"github.com/gofiber/fiber/v2/middleware/csrf":          "web/origin.go refuses cross-origin writes without a token",
-	"github.com/gofiber/fiber/v2/middleware/encryptcookie": "takes the value of one cookie for another's",
-	"github.com/gofiber/fiber/v2/middleware/expvar":        "shows the command line and memory to every client",
-	"github.com/gofiber/fiber/v2/middleware/filesystem":    "web/files.go serves an exact list of files",
-	"github.com/gofiber/fiber/v2/middleware/helmet":        "web/headers.go sets the headers",
-	"github.com/gofiber/fiber/v2/middleware/idempotency":   "stores answers, cookies included, and sends them to every client with the key",
-	"github.com/gofiber/fiber/v2/middleware/limiter":       "counts in one instance, by an address that clients can forge",
-	"github.com/gofiber/fiber/v2/middleware/monitor":       "a public page about the machine",
-	"github.com/gofiber/fiber/v2/middleware/pprof":         "shows memory to every client",
-	"github.com/gofiber/fiber/v2/middleware/proxy":         "Sana sends no requests on a client's behalf",
-	"github.com/gofiber/fiber/v2/middleware/session":       "package session is the one that survives restarts",
-	"github.com/gofiber/fiber/v2/middleware/timeout":       "races with the handler; handlers have a context with a deadline",
 }
+
+// fiberMiddleware is the path of Fiber's middleware, which no file may import. Most of it trusts
+// the client, sends one client's answers to others, or shows the program's memory to every client;
+// package web has handlers of its own for what is needed.
+const fiberMiddleware = "github.com/gofiber/fiber/v2/middleware/"
 
 // unsafeInFiber are methods of *fiber.Ctx that trust the client, or decompress input without a
 // limit.
-var unsafeInFiber = []string{"BaseURL", "Body", "BodyParser", "Hostname", "IP", "IPs", "Protocol",
-	"RedirectBack", "Secure"}
+var unsafeInFiber = []string{
+	"BaseURL", "Body", "BodyParser", "FormValue", "Format", "Hostname", "IP", "IPs", "IsFromLocal",
+	"IsProxyTrusted", "MultipartForm", "Protocol", "Redirect", "RedirectBack", "RedirectToRoute",
+	"Secure", "Subdomains", "UserContext",
+}
 
 // vague are names that say nothing about a package's content.
 var vague = []string{"common", "core", "helper", "helpers", "lib", "misc", "model", "models",
@@ -181,34 +175,43 @@ func (s source) imports() []string {
 // compared with are not part of it.
 func sources(t *testing.T) []source {
 	t.Helper()
-	const root = "../../.."
 	var list []source
-	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && name != root &&
-			(entry.Name()[0] == '.' || entry.Name() == "node_modules" ||
-				entry.Name() == "testdata"):
-			return filepath.SkipDir
-		case entry.IsDir() && name != root && isModule(name):
-			return filepath.SkipDir
-		case entry.IsDir() || path.Ext(name) != ".go":
+	walk(t, isModule, func(name, below string) error {
+		if path.Ext(name) != ".go" {
 			return nil
 		}
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		below, _ := filepath.Rel(root, name)
-		below = filepath.ToSlash(below)
 		list = append(list,
 			source{path: below, pkg: packageName(path.Dir(below)),
 				test: strings.HasSuffix(name, "_test.go"),
 				File: file})
 		return err
 	})
+	return list
+}
+
+// walk visits the files of the repository by their names and their paths below it. It skips test
+// data, dependencies, and the folders below it that isSkipped selects.
+func walk(t *testing.T, isSkipped func(dir string) bool, visit func(name, below string) error) {
+	t.Helper()
+	const root = "../../.."
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		base := entry.Name()
+		switch {
+		case err != nil || name == root:
+			return err
+		case entry.IsDir() && (base[0] == '.' || base == "node_modules" || base == "testdata" ||
+			isSkipped(name)):
+			return filepath.SkipDir
+		case entry.IsDir():
+			return nil
+		}
+		below, _ := filepath.Rel(root, name)
+		return visit(name, filepath.ToSlash(below))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return list
 }
 
 func isModule(dir string) bool {
@@ -295,6 +298,9 @@ func TestArch_NoForbiddenImports(t *testing.T) {
 		for _, imported := range s.imports() {
 			if why, is := forbidden[imported]; is {
 				t.Errorf("%s imports %s: %s", s.path, imported, why)
+			}
+			if strings.HasPrefix(imported, fiberMiddleware) {
+				t.Errorf("%s imports %s; see the comment on fiberMiddleware", s.path, imported)
 			}
 		}
 	}

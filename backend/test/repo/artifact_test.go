@@ -21,16 +21,10 @@ import (
 // Sana reads, and returns its path and the canaries.
 func buildAsReleased(t *testing.T) (program string, canaries []string) {
 	t.Helper()
-	list := submatch(t, `(?s)const flags = \[(.+?)'-o',\s+target`,
-		read(t, "../../../scripts/lib/builds.mjs"))
 	program = filepath.Join(t.TempDir(), "sana")
-	arguments := []string{"build"}
-	for _, quoted := range regexp.MustCompile("'[^']*'|`[^`]*`").FindAllString(list, -1) {
-		arguments = append(arguments,
-			strings.ReplaceAll(quoted[1:len(quoted)-1], "${version}", "test"))
-	}
-	command := exec.CommandContext(t.Context(), "go",
-		append(arguments, "-o", program, "sana/backend")...)
+	arguments := slices.Concat([]string{"build"}, buildFlags(t, "test"),
+		[]string{"-o", program, "sana/backend"})
+	command := exec.CommandContext(t.Context(), "go", arguments...)
 	// The flags of the tests must not replace one that is missing in the build.
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
 	for _, variable := range config.Variables() {
@@ -42,6 +36,17 @@ func buildAsReleased(t *testing.T) (program string, canaries []string) {
 		t.Fatalf("go %s: %v\n%s", strings.Join(arguments, " "), err, output)
 	}
 	return program, canaries
+}
+
+// buildFlags returns the flags of npm run build, with a version.
+func buildFlags(t *testing.T, version string) (flags []string) {
+	t.Helper()
+	list := submatch(t, `(?s)const flags = \[(.+?)'-o',\s+target`,
+		read(t, "../../../scripts/lib/builds.mjs"))
+	for _, quoted := range regexp.MustCompile("'[^']*'|`[^`]*`").FindAllString(list, -1) {
+		flags = append(flags, strings.ReplaceAll(quoted[1:len(quoted)-1], "${version}", version))
+	}
+	return flags
 }
 
 // goEnv returns a variable of the go command.

@@ -95,17 +95,13 @@ func TestImage_UsesTheVersionsOfTheSources(t *testing.T) {
 
 func TestImage_HasTheBinaryOfNpmRunBuild(t *testing.T) {
 	t.Parallel()
-	builds := read(t, "../../../scripts/lib/builds.mjs")
-	list := submatch(t, `(?s)const flags = \[(.+?)'-o',\s+target`, builds)
-	var want []string
-	for _, quoted := range regexp.MustCompile("'[^']*'|`[^`]*`").FindAllString(list, -1) {
-		flag := strings.ReplaceAll(quoted[1:len(quoted)-1], "${version}", "${VERSION}")
+	want := buildFlags(t, "${VERSION}")
+	for i, flag := range want {
 		if strings.Contains(flag, " ") {
-			flag = `"` + flag + `"`
+			want[i] = `"` + flag + `"`
 		}
-		want = append(want, flag)
 	}
-	cgo := submatch(t, `CGO_ENABLED: '(\d)'`, builds)
+	cgo := submatch(t, `CGO_ENABLED: '(\d)'`, read(t, "../../../scripts/lib/builds.mjs"))
 	run := only(t, stages(t)[2], "RUN")
 	if command := "CGO_ENABLED=" + cgo + " go build " + strings.Join(want, " ") +
 		" -o /sana ./backend"; !strings.HasSuffix(run, " "+command) {

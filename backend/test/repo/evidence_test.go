@@ -7,7 +7,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -71,20 +70,7 @@ func (e evidence) wantKnown(t *testing.T, where string, proofs []proof) {
 func gather(t *testing.T) evidence {
 	t.Helper()
 	found := evidence{}
-	const root = "../../.."
-	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && name != root &&
-			(entry.Name()[0] == '.' || entry.Name() == "node_modules" ||
-				entry.Name() == "testdata"):
-			return filepath.SkipDir
-		case entry.IsDir():
-			return nil
-		}
-		below, _ := filepath.Rel(root, name)
-		below = filepath.ToSlash(below)
+	walk(t, func(string) bool { return false }, func(name, below string) error {
 		switch {
 		case strings.HasSuffix(below, "_test.go"):
 			return found.addGo(name, path.Base(path.Dir(below)))
@@ -93,9 +79,6 @@ func gather(t *testing.T) evidence {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	return found
 }
 
