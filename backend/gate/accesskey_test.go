@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/cli"
 	"sana/backend/test/harness"
 )
 
@@ -188,7 +187,7 @@ func TestAccessKey_RevokedEverywhereWithinTwoSeconds(t *testing.T) {
 		{"signed out everywhere", func(b *harness.Browser, _ string) {
 			b.Delete("/api/sessions?access_keys=true").Want(http.StatusNoContent)
 		}},
-		{"blocked", func(*harness.Browser, string) { block(t, w, ada) }},
+		{"blocked", func(*harness.Browser, string) { w.CLI(t, "people", "block", ada) }},
 		{"account deleted", func(b *harness.Browser, _ string) {
 			b.Delete("/api/account").Want(http.StatusNoContent)
 		}},
@@ -304,16 +303,6 @@ func keyThrough(t *testing.T, b proxiedBrowser, app *upstream) {
 	})
 }
 
-// block runs sana people block.
-func block(t *testing.T, w *harness.World, address string) {
-	t.Helper()
-	var out strings.Builder
-	args := []string{"people", "block", address}
-	if code := cli.Run(args, w.Environ(), strings.NewReader(""), &out, &out, "test"); code != 0 {
-		t.Fatalf("block: %d, %s", code, &out)
-	}
-}
-
 // A user who is blocked during the handoff does not reach the app. An open websocket stays open;
 // the app sees the block with the next request, and the next websocket is refused.
 func blockOnTheWay(t *testing.T, b proxiedBrowser) {
@@ -329,7 +318,7 @@ func blockOnTheWay(t *testing.T, b proxiedBrowser) {
 	}
 	ticket := ticketFor(t, b.appBrowser, "https://x.preview.example.net/private")
 
-	block(t, b.i.w, carol)
+	b.i.w.CLI(t, "people", "block", carol)
 	harness.Eventually(t, "the app is still open", func() error {
 		if p := b.open("https://wiki.example.org/_sana/me"); p.status != http.StatusUnauthorized {
 			return fmt.Errorf("%d", p.status)

@@ -381,13 +381,7 @@ func startApp(t *testing.T, command []string) string {
 	port := harness.FreePort(t)
 	app := exec.Command(command[0], command[1:]...)
 	app.Env = append(os.Environ(), fmt.Sprintf("PORT=%d", port))
-	if err := app.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = app.Process.Kill()
-		_ = app.Wait()
-	})
+	harness.Launch(t, "the app", app)
 	address := fmt.Sprintf("http://127.0.0.1:%d", port)
 	harness.Eventually(t, "the app does not answer", func() error {
 		response, err := http.Get(address)

@@ -24,7 +24,7 @@ type deployment struct {
 	*proxy
 	w         *harness.World
 	instances []*harness.Process
-	networks  []*toxic
+	networks  []*harness.Network
 }
 
 func deploy(t *testing.T, k proxyKind) *deployment {
@@ -33,10 +33,10 @@ func deploy(t *testing.T, k proxyKind) *deployment {
 	for range 2 {
 		app := d.w.Run(t)
 		d.instances = append(d.instances, app)
-		d.networks = append(d.networks, newToxic(t, strings.TrimPrefix(app.URL, "http://")))
+		d.networks = append(d.networks, harness.NewNetwork(t, app.URL))
 	}
-	d.proxy = k.start(t, d.networks[0].listener.Addr().String(),
-		d.networks[1].listener.Addr().String())
+	d.proxy = k.start(t, strings.TrimPrefix(d.networks[0].URL, "http://"),
+		strings.TrimPrefix(d.networks[1].URL, "http://"))
 	return d
 }
 
@@ -192,11 +192,11 @@ func (d *deployment) leavesLimitsToSana(t *testing.T) {
 }
 
 func (d *deployment) keepsConnections(t *testing.T) {
-	before := d.networks[0].accepted.Load() + d.networks[1].accepted.Load()
+	before := d.networks[0].Accepted.Load() + d.networks[1].Accepted.Load()
 	for range 100 {
 		d.get(t, http.MethodGet, "/livez", "").Body.Close()
 	}
-	if made := d.networks[0].accepted.Load() + d.networks[1].accepted.Load() - before; made > 20 {
+	if made := d.networks[0].Accepted.Load() + d.networks[1].Accepted.Load() - before; made > 20 {
 		t.Errorf("100 requests made %d connections to Sana", made)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/cli"
 	"sana/backend/postgres"
 	"sana/backend/test/harness"
 	"sana/backend/test/mailgunfake"
@@ -163,17 +161,9 @@ func (r *rollout) migrate() {
 			}
 		})
 	}
-	var out bytes.Buffer
-	if exit := cli.Run([]string{"migrate"}, r.now.Environ(), strings.NewReader(""), &out, &out,
-		"test"); exit != 0 {
-		r.Fatalf("sana migrate: %s", &out)
-	}
+	r.now.CLI(r, "migrate")
 	typing.Wait()
-	back := exec.Command(r.before.Program, "migrate")
-	back.Env = r.before.Environ()
-	if output, err := back.CombinedOutput(); err != nil {
-		r.Errorf("sana migrate of the release before: %v\n%s", err, output)
-	}
+	r.before.CLI(r, "migrate")
 	harness.WantEqual(r, "version of the schema", r.version(), postgres.Head)
 	r.Logf("migrated from version %d to %d", from, postgres.Head)
 }

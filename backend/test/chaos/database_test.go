@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"sana/backend/test/harness"
-	"sana/backend/test/postgrestest"
 )
 
 const ready, live = "/readyz", "/livez"
@@ -58,22 +57,22 @@ func TestDatabaseRestart_KeepsSessionsAndCodes(t *testing.T) {
 // its deadline. The instance is alive, not ready, and recovers on its own.
 func TestFrozenDatabase_Answers503(t *testing.T) {
 	t.Parallel()
-	for name, freeze := range map[string]func(*server, *toxic) (thaw func()){
-		"its processes are stopped": func(s *server, _ *toxic) func() {
+	for name, freeze := range map[string]func(*server, *harness.Network) (thaw func()){
+		"its processes are stopped": func(s *server, _ *harness.Network) func() {
 			s.freeze()
 			return s.thaw
 		},
-		"the network swallows everything": func(_ *server, x *toxic) func() {
-			x.swallow()
-			return x.pass
+		"the network swallows everything": func(_ *server, x *harness.Network) func() {
+			x.Swallow()
+			return x.Pass
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
 			w := s.world()
-			x := newToxic(t, s.address())
-			x.through(w, s)
+			x := harness.NewNetwork(t, w.DatabaseURL)
+			w.DatabaseURL = x.URL
 			app := w.Run(t)
 			in := signedIn(t, w, app.URL)
 			late, code := waiting(t, w, app.URL)
@@ -112,13 +111,13 @@ func TestSlowDatabase_AccumulatesNoRequests(t *testing.T) {
 	s := newServer(t)
 	w := s.world()
 	w.Run(t).Kill(t) // migrates
-	x := newToxic(t, s.address())
-	x.through(w, s)
+	x := harness.NewNetwork(t, w.DatabaseURL)
+	w.DatabaseURL = x.URL
 	app := w.Start(t)
 	in := signedIn(t, w, app.URL)
 	before := runtime.NumGoroutine()
 	for _, delay := range []time.Duration{50 * time.Millisecond, 500 * time.Millisecond} {
-		x.slow(delay)
+		x.Slow(delay)
 		const atOnce = 300
 		var most int
 		counts := countsOf(harness.Together(atOnce, func(n int) int {
@@ -133,7 +132,7 @@ func TestSlowDatabase_AccumulatesNoRequests(t *testing.T) {
 			t.Errorf("with %v for each statement no request is served", delay)
 		}
 	}
-	x.pass()
+	x.Pass()
 	direct.CloseIdleConnections()
 	harness.Eventually(t, "goroutines are left behind", func() error {
 		// those of kept-alive connections, and of other tests
@@ -162,14 +161,7 @@ func TestConnectionsInUse_InstanceStaysReady(t *testing.T) {
 	app := w.Run(t)
 	in := signedIn(t, w, app.URL)
 	w.AwaitMails(t)
-	tx := postgrestest.Begin(t, w.DB)
-	_, err := tx.Exec(t.Context(), `SET LOCAL idle_in_transaction_session_timeout = 0`)
-	if err == nil {
-		_, err = tx.Exec(t.Context(), `LOCK TABLE sessions`)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	unlock := w.Lock(t, `LOCK TABLE sessions`)
 	var crowded []*person
 	for range 20 {
 		crowded = append(crowded, in)
@@ -179,9 +171,7 @@ func TestConnectionsInUse_InstanceStaysReady(t *testing.T) {
 	for range 20 {
 		harness.WantEqual(t, ready, status(t, app.URL, ready), http.StatusOK)
 	}
-	if err := tx.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	unlock()
 	crowd.await(t, http.StatusOK, 20)
 	wantOnly(t, crowd.stop(), http.StatusOK, http.StatusServiceUnavailable)
 }

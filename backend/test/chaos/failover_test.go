@@ -15,9 +15,9 @@ import (
 	"sana/backend/test/postgrestest"
 )
 
-// newPair runs a primary and its replica. If it is synchronous, a commit is acknowledged once the
-// replica has it.
-func newPair(t *testing.T, synchronous bool) (primary, replica *server) {
+// newPair runs a primary and its replica, and returns the world of both. If it is synchronous, a
+// commit is acknowledged once the replica has it.
+func newPair(t *testing.T, synchronous bool) (primary, replica *server, w *harness.World) {
 	t.Helper()
 	replicating, state := "synchronous_standby_names=", "async"
 	if synchronous {
@@ -42,7 +42,18 @@ func newPair(t *testing.T, synchronous bool) (primary, replica *server) {
 		}
 		return err
 	})
-	return primary, replica
+	hosts := fmt.Sprintf(
+		"postgres://postgres@%s,%s/postgres?sslmode=disable&target_session_attrs=read-write",
+		primary.address(), replica.address())
+	return primary, replica, harness.WorldOn(t, hosts)
+}
+
+// awaitCodeRequests waits until code requests are answered with a status.
+func awaitCodeRequests(t *testing.T, app *harness.Process, status int) {
+	t.Helper()
+	harness.Eventually(t, "code requests are answered otherwise", func() error {
+		return harness.CountError(newPerson(t).requestCode(app.URL).status, status)
+	})
 }
 
 // F-06: when the primary is lost and the replica promoted, the instance continues there, without a
@@ -61,11 +72,7 @@ func TestFailover_LosesNoSessionAndNeedsNoRestart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			primary, replica := newPair(t, true)
-			hosts := fmt.Sprintf(
-				"postgres://postgres@%s,%s/postgres?sslmode=disable&target_session_attrs=read-write",
-				primary.address(), replica.address())
-			w := harness.WorldOn(t, hosts)
+			primary, replica, w := newPair(t, true)
 			app := w.Run(t)
 			var in []*person
 			for range 6 {
@@ -77,10 +84,7 @@ func TestFailover_LosesNoSessionAndNeedsNoRestart(t *testing.T) {
 			crowd.await(t, http.StatusOK, 50)
 
 			lose(primary)
-			harness.Eventually(t, "the instance does not notice", func() error {
-				return harness.CountError(newPerson(t).requestCode(app.URL).status,
-					http.StatusServiceUnavailable)
-			})
+			awaitCodeRequests(t, app, http.StatusServiceUnavailable)
 			harness.Eventually(t, "it says that it is ready", func() error {
 				return harness.CountError(status(t, app.URL, "/readyz"),
 					http.StatusServiceUnavailable)
@@ -89,10 +93,7 @@ func TestFailover_LosesNoSessionAndNeedsNoRestart(t *testing.T) {
 				t.Fatal(err)
 			}
 			app.WaitReady(t)
-			harness.Eventually(t, "code requests still fail", func() error {
-				return harness.CountError(newPerson(t).requestCode(app.URL).status,
-					http.StatusAccepted)
-			})
+			awaitCodeRequests(t, app, http.StatusAccepted)
 
 			crowd.await(t, http.StatusOK, 50)
 			wantOnly(t, crowd.stop(), http.StatusOK, http.StatusServiceUnavailable)
@@ -119,11 +120,7 @@ func TestFailover_KeepsRevocationsIfSynchronous(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			primary, replica := newPair(t, c.synchronous)
-			hosts := fmt.Sprintf(
-				"postgres://postgres@%s,%s/postgres?sslmode=disable&target_session_attrs=read-write",
-				primary.address(), replica.address())
-			w := harness.WorldOn(t, hosts)
+			primary, replica, w := newPair(t, c.synchronous)
 			app := w.Run(t)
 			p := signedIn(t, w, app.URL)
 			harness.Eventually(t, "the replica does not get the session", func() error {
@@ -147,10 +144,7 @@ func TestFailover_KeepsRevocationsIfSynchronous(t *testing.T) {
 				t.Fatal(err)
 			}
 			app.WaitReady(t)
-			harness.Eventually(t, "code requests still fail", func() error {
-				return harness.CountError(newPerson(t).requestCode(app.URL).status,
-					http.StatusAccepted)
-			})
+			awaitCodeRequests(t, app, http.StatusAccepted)
 			thief.want(thief.session(app.URL), http.StatusOK) // it was not revoked, or that is lost
 			thief.want(thief.ask(app.URL, http.MethodPost, "/api/auth/sign-out", "{}"),
 				http.StatusNoContent)

@@ -15,7 +15,6 @@ import (
 
 	"sana/backend/test/harness"
 	"sana/backend/test/mailgunfake"
-	"sana/backend/test/postgrestest"
 )
 
 // endsWithin is how long a platform waits between SIGTERM and SIGKILL: every shutdown must be
@@ -43,10 +42,10 @@ func TestShutdown_IsNotReadyAndStillAnswers(t *testing.T) {
 	in := signedIn(t, w, app.URL)
 	slow, code := waiting(t, w, app.URL)
 	w.AwaitMails(t)
-	unlock := lock(t, w, `LOCK TABLE users`)
+	unlock := w.Lock(t, `LOCK TABLE users`)
 	var underWay sync.WaitGroup
 	underWay.Go(func() { slow.want(slow.verify(app.URL, code), http.StatusOK) })
-	awaitLock(t, w, "users")
+	w.AwaitLock(t, "users")
 	app.Signal(t, syscall.SIGTERM)
 	harness.Eventually(t, "the instance stays ready", func() error {
 		return harness.CountError(status(t, app.URL, ready), http.StatusServiceUnavailable)
@@ -189,12 +188,12 @@ func TestStarvedInstance_SignInIsDoneByAnother(t *testing.T) {
 	signedIn(t, w, starved.URL) // so that its only connection has prepared the statements
 	p, code := waiting(t, w, starved.URL)
 	w.AwaitMails(t)
-	unlock := lock(t, w, `LOCK TABLE users IN SHARE MODE`)
+	unlock := w.Lock(t, `LOCK TABLE users IN SHARE MODE`)
 	again := p.copied()
 	var begun sync.WaitGroup
 	var begunAnswer answer
 	begun.Go(func() { begunAnswer = again.verify(starved.URL, code) })
-	awaitLock(t, w, "users")
+	w.AwaitLock(t, "users")
 	starved.Pause(t)
 	unlock()
 	harness.Eventually(t, "the sign-in is not committed without its instance", func() error {
@@ -217,13 +216,13 @@ func TestStarvedInstance_SignInIsDoneByAnother(t *testing.T) {
 // then the same request at another instance gets 503 and Retry-After; then it succeeds, once.
 func TestStarvedInstance_SignOutIsDoneByAnother(t *testing.T) {
 	t.Parallel()
-	w := harness.WorldOn(t, postgrestest.URL(t))
+	w := harness.NewWorld(t)
 	starved := w.Run(t,
 		"DATABASE_URL="+w.DatabaseURL+"&lock_timeout=30s&idle_in_transaction_session_timeout=2s")
 	other := w.Run(t)
 	p := signedIn(t, w, starved.URL)
 	w.AwaitMails(t)
-	unlock := lock(t, w, `LOCK TABLE account_events`)
+	unlock := w.Lock(t, `LOCK TABLE account_events`)
 	again := p.copied()
 	signOut := func(p *person,
 		at string) answer {
@@ -231,7 +230,7 @@ func TestStarvedInstance_SignOutIsDoneByAnother(t *testing.T) {
 	}
 	var begun sync.WaitGroup
 	begun.Go(func() { signOut(again, starved.URL) })
-	awaitLock(t, w, "account_events")
+	w.AwaitLock(t, "account_events")
 	starved.Pause(t)
 	unlock()
 	harness.Eventually(t, "sign-outs still fail", func() error {
@@ -253,37 +252,6 @@ func TestStarvedInstance_SignOutIsDoneByAnother(t *testing.T) {
 	harness.WantEqual(t, "sign-outs recorded",
 		w.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'signed_out'`), 1)
 	checkInvariants(t, w)
-}
-
-// lock takes a lock in a transaction of the test's own. unlock releases it.
-func lock(t *testing.T, w *harness.World, sql string) (unlock func()) {
-	t.Helper()
-	tx := postgrestest.Begin(t, w.DB)
-	_, err := tx.Exec(t.Context(), `SET LOCAL idle_in_transaction_session_timeout = 0`)
-	if err == nil {
-		_, err = tx.Exec(t.Context(), sql)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() {
-		t.Helper()
-		if err := tx.Rollback(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// awaitLock waits until another client's statement waits for a table.
-func awaitLock(t *testing.T, w *harness.World, table string) {
-	t.Helper()
-	harness.Eventually(t, "no statement waits for "+table, func() error {
-		return harness.CountError(w.Count(t, `
-			SELECT least(count(*), 1)
-			FROM pg_locks
-			WHERE NOT granted
-			  AND relation = $1::regclass`, table), 1)
-	})
 }
 
 // F-13: with a full disk, writes are refused with 503, reads work, and the log continues. With free

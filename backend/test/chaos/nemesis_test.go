@@ -4,9 +4,7 @@ import (
 	"context"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -21,7 +19,7 @@ type nemesis struct {
 	*testing.T
 	random *rand.Rand
 	s      *server
-	x      *toxic
+	x      *harness.Network
 	w      *harness.World
 	ports  []int
 	fleet  []*harness.Process
@@ -29,27 +27,13 @@ type nemesis struct {
 	done   map[string]int
 }
 
-// number reads a number from the environment.
-func number(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return n
-}
-
 // F-33: under random faults, one after the other, users sign in, mistype, read their session and
 // sign out, at any instance. The invariants I1 to I8 hold. SANA_CHAOS_SECONDS is the duration,
 // SANA_CHAOS_SEED the seed.
 func TestRandomFaults_KeepTheInvariants(t *testing.T) {
 	t.Parallel()
-	seed, seconds := number(t, "SANA_CHAOS_SEED", int(rand.Uint32())),
-		number(t, "SANA_CHAOS_SECONDS", 10)
+	seed := harness.Number(t, "SANA_CHAOS_SEED", int(rand.Uint32()))
+	seconds := harness.Number(t, "SANA_CHAOS_SECONDS", 10)
 	t.Logf("SANA_CHAOS_SEED=%d SANA_CHAOS_SECONDS=%d", seed, seconds)
 	instances := 2
 	if isLong() {
@@ -87,8 +71,8 @@ func newNemesis(t *testing.T, seed uint64, instances int) *nemesis {
 	n := &nemesis{T: t, random: rand.New(rand.NewPCG(seed, 0)), s: newServer(t),
 		done: map[string]int{}}
 	n.w = n.s.world()
-	n.x = newToxic(t, n.s.address())
-	n.x.through(n.w, n.s)
+	n.x = harness.NewNetwork(t, n.w.DatabaseURL)
+	n.w.DatabaseURL = n.x.URL
 	for i := range instances {
 		n.ports = append(n.ports, harness.FreePort(t))
 		n.fleet = append(n.fleet, nil)
@@ -130,16 +114,16 @@ func (n *nemesis) strike() {
 			n.hold(1000, 5000)
 			n.s.thaw()
 		},
-		"network cut": n.x.cut,
+		"network cut": n.x.Cut,
 		"network slow": func() {
-			n.x.slow(time.Duration(20+n.random.IntN(300)) * time.Millisecond)
+			n.x.Slow(time.Duration(20+n.random.IntN(300)) * time.Millisecond)
 			n.hold(500, 3000)
-			n.x.pass()
+			n.x.Pass()
 		},
 		"network silent": func() {
-			n.x.swallow()
+			n.x.Swallow()
 			n.hold(500, 5000)
-			n.x.pass()
+			n.x.Pass()
 		},
 		"instance killed": func() {
 			i := n.random.IntN(len(n.fleet))

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"sana/backend/test/harness"
@@ -113,26 +112,8 @@ func (k proxyKind) start(t testing.TB, one, two string) *proxy {
 		0o600); err != nil {
 		t.Fatal(err)
 	}
-	log := &harness.Log{}
-	command := k.run(program, file)
-	command.Stdout, command.Stderr = log, log
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		_ = command.Wait()
-		if t.Failed() {
-			t.Logf("%s says:\n%.4000s", k.name, log)
-		}
-	})
-	harness.Eventually(t, k.name+" does not listen", func() error {
-		conn, err := net.Dial("tcp", p.secure)
-		if err == nil {
-			err = conn.Close()
-		}
-		return err
-	})
+	harness.Launch(t, k.name, k.run(program, file))
+	harness.AwaitListener(t, p.secure)
 	p.client = &http.Client{
 		Timeout: impatience,
 		CheckRedirect: func(*http.Request,

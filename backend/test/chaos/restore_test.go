@@ -1,14 +1,11 @@
 package chaos
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
-	"strings"
 	"syscall"
 	"testing"
 
-	"sana/backend/cli"
 	"sana/backend/test/harness"
 )
 
@@ -37,14 +34,9 @@ func TestRestore_StepRevokesAllSessions(t *testing.T) {
 	app = restored.Run(t)
 	ended.want(ended.session(app.URL), http.StatusOK) // which is why the step exists
 
-	var out bytes.Buffer
-	if exit := cli.Run([]string{"sessions", "end", "--all"}, restored.Environ(),
-		strings.NewReader(""),
-		&out, &out, "test"); exit != 0 {
-		t.Fatalf("sana sessions end --all: %s", &out)
-	}
+	output := restored.CLI(t, "sessions", "end", "--all")
 
-	harness.WantEqual(t, "what it says", out.String(), "Cancelled codes: 1\nRevoked sessions: 2\n")
+	harness.WantEqual(t, "output", output, "Cancelled codes: 1\nRevoked sessions: 2\n")
 	for _, p := range []*person{stays, ended} {
 		harness.Eventually(t, "the instance has not heard of the end", func() error {
 			if a := p.session(app.URL); a.status != http.StatusUnauthorized {

@@ -3,7 +3,6 @@ package drill
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -210,33 +209,14 @@ func (s *scene) lose(p *person, what loss, path, body string) {
 // tryWhileDown sends a request of every user while no instance runs.
 func (s *scene) tryWhileDown(people ...*person) {
 	for _, p := range people {
-		if s.ask(s.t.Context(), p) != http.StatusOK {
+		if s.ask(p) != http.StatusOK {
 			s.outcome.Failed++
 		}
 	}
 }
 
-// ask sends GET /api/auth/session, which may fail. It returns the status, 0 if there is no answer.
-func (s *scene) ask(ctx context.Context, p *person) int {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.front.URL+"/api/auth/session",
-		nil)
-	if err != nil {
-		return 0
-	}
-	request.Host = strings.TrimPrefix(harness.PublicURL, "https://")
-	for name, value := range p.Cookies() {
-		request.AddCookie(&http.Cookie{Name: name, Value: value})
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return 0
-	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return 0
-	}
-	return response.StatusCode
-}
+// ask reads a user's session, which may fail, and returns the status, 0 if there is no answer.
+func (s *scene) ask(p *person) int { return p.Try(http.MethodGet, "/api/auth/session", "") }
 
 // stall is longer than any timeout of these programs for a statement, a lock or a connection: a 503
 // that took longer means that the machine was stalled.
@@ -244,19 +224,16 @@ const stall = 2500 * time.Millisecond
 
 // askPatiently is ask that retries after a 503 that took longer than a stall, as browsers of
 // package harness do.
-func (s *scene) askPatiently(ctx context.Context, p *person) (status int) {
+func (s *scene) askPatiently(p *person) (status int) {
 	for range 5 {
 		began := time.Now()
-		status = s.ask(ctx, p)
+		status = s.ask(p)
 		if status != http.StatusServiceUnavailable || time.Since(began) < stall {
 			break
 		}
 	}
 	return status
 }
-
-var client = &http.Client{Timeout: harness.Deadline,
-	Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 
 // loadInterval is 100 requests a second.
 const loadInterval = 10 * time.Millisecond
@@ -282,8 +259,7 @@ func (s *scene) load(people []*person) *load {
 			case <-tick.C:
 			}
 			l.group.Go(func() {
-				l.answered <- s.askPatiently(context.WithoutCancel(ctx),
-					people[sent%len(people)]) == http.StatusOK
+				l.answered <- s.askPatiently(people[sent%len(people)]) == http.StatusOK
 			})
 		}
 	})

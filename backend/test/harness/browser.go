@@ -171,11 +171,18 @@ func (b *Browser) Open(path string, headers ...Header) *http.Response {
 	return response
 }
 
-// Try sends a request that may get no answer, and drops the answer.
-func (b *Browser) Try(method, path, body string) {
-	if response, err := b.client.Do(b.request(method, path, body, nil)); err == nil {
-		response.Body.Close()
+// Try sends a request that may get no answer, and drops the answer with its cookies. It returns the
+// status, 0 if there is no answer.
+func (b *Browser) Try(method, path, body string) (status int) {
+	response, err := b.client.Do(b.request(method, path, body, nil))
+	if err != nil {
+		return 0
 	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return 0
+	}
+	return response.StatusCode
 }
 
 func (b *Browser) request(method, path, body string, headers []Header) *http.Request {

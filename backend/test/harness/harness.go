@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +21,6 @@ import (
 	"sana/backend/test/mailgunfake"
 	"sana/backend/test/postgrestest"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -29,7 +29,7 @@ import (
 const PublicURL = "https://sana.example"
 
 // Deadline bounds every wait in a test; it is far longer than any wait should take.
-const Deadline = 60 * time.Second
+const Deadline = postgrestest.Deadline
 
 const (
 	mailgunDomain = "mg.sana.example"
@@ -269,18 +269,7 @@ func (w *World) Pass(t testing.TB, d time.Duration) {
 // Eventually polls check until it returns nil, at most Deadline.
 func Eventually(t testing.TB, what string, check func() error) {
 	t.Helper()
-	var err error
-	for end := time.Now().Add(Deadline); time.Now().Before(end); {
-		if err = check(); err == nil {
-			return
-		}
-		pause := time.NewTimer(5 * time.Millisecond)
-		select {
-		case <-pause.C:
-		case <-t.Context().Done():
-		}
-	}
-	t.Fatalf("%s: %v", what, err)
+	postgrestest.Eventually(t, what, check)
 }
 
 // StatusError returns nil if an answer has this status, for use with Eventually.
@@ -315,15 +304,39 @@ func (w *World) BringBack(t testing.TB) {
 // onServer runs a statement about the world's database as the server's superuser.
 func (w *World) onServer(t testing.TB, sql string) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), os.Getenv("TEST_DATABASE_URL"))
-	if err != nil {
-		t.Fatal(err)
+	postgrestest.AsSuperuser(t, "postgres",
+		fmt.Sprintf(sql, w.DB.Config().ConnConfig.Database))
+}
+
+// Lock takes a lock in a transaction of the test's own. unlock releases it.
+func (w *World) Lock(t testing.TB, sql string) (unlock func()) {
+	t.Helper()
+	tx := postgrestest.Begin(t, w.DB)
+	for _, statement := range []string{
+		`SET LOCAL idle_in_transaction_session_timeout = 0`, sql,
+	} {
+		if _, err := tx.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
 	}
-	defer conn.Close(context.Background())
-	if _, err := conn.Exec(t.Context(),
-		fmt.Sprintf(sql, w.DB.Config().ConnConfig.Database)); err != nil {
-		t.Fatal(err)
+	return func() {
+		t.Helper()
+		if err := tx.Rollback(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
+}
+
+// AwaitLock waits until another client's statement waits for a table.
+func (w *World) AwaitLock(t testing.TB, table string) {
+	t.Helper()
+	Eventually(t, "no statement waits for "+table, func() error {
+		return CountError(w.Count(t, `
+			SELECT least(count(*), 1)
+			FROM pg_locks
+			WHERE NOT granted
+			  AND relation = $1::regclass`, table), 1)
+	})
 }
 
 // Exec runs a statement on the world's database.
@@ -340,6 +353,20 @@ func (w *World) Count(t testing.TB, sql string, args ...any) int {
 	var n int
 	if err := w.DB.QueryRow(t.Context(), sql, args...).Scan(&n); err != nil {
 		t.Fatal(fmt.Errorf("%s: %w", sql, err))
+	}
+	return n
+}
+
+// Number reads a number from the environment, for tests whose size can be set.
+func Number(t testing.TB, variable string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(variable)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", variable, err)
 	}
 	return n
 }

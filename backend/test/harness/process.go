@@ -102,6 +102,50 @@ func (p *Process) WaitReady(t testing.TB) {
 	})
 }
 
+// CLI runs a command of the program, which must succeed, and returns its output.
+func (w *World) CLI(t testing.TB, args ...string) string {
+	t.Helper()
+	command := exec.Command(w.program(t), args...)
+	command.Env = w.Environ()
+	output, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("sana %v: %v\n%s", args, err, output)
+	}
+	return string(output)
+}
+
+// Launch runs another program, such as a proxy, until the test ends. The test's log has its output
+// if the test fails.
+func Launch(t testing.TB, name string, command *exec.Cmd) {
+	t.Helper()
+	log := &Log{}
+	command.Stdout, command.Stderr = log, log
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Signal(syscall.SIGTERM)
+		kill := time.AfterFunc(5*time.Second, func() { _ = command.Process.Kill() })
+		_ = command.Wait()
+		kill.Stop()
+		if t.Failed() {
+			t.Logf("output of %s:\n%.6000s", name, log)
+		}
+	})
+}
+
+// AwaitListener waits until a program listens at an address.
+func AwaitListener(t testing.TB, address string) {
+	t.Helper()
+	Eventually(t, "no program listens at "+address, func() error {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			err = conn.Close()
+		}
+		return err
+	})
+}
+
 // Signal sends the process a signal.
 func (p *Process) Signal(t testing.TB, signal os.Signal) {
 	t.Helper()

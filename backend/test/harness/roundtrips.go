@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,11 +27,17 @@ type RoundTrips struct {
 // revoked sessions, counts of the whole service, and turns of periodic work.
 func (r *RoundTrips) Statements() int { return int(r.statements.Load()) }
 
-// CountRoundTrips puts a proxy in front of a database.
+// CountRoundTrips puts a proxy in front of a database until the test ends.
 func CountRoundTrips(t testing.TB, database string) *RoundTrips {
 	t.Helper()
 	r := &RoundTrips{}
-	r.URL = ProxyDatabase(t, database, func(client, server net.Conn) {
+	r.URL = inFrontOf(t, database, func(client *net.TCPConn, target string) {
+		defer client.Close()
+		server, err := net.Dial("tcp", target)
+		if err != nil {
+			return
+		}
+		defer server.Close()
 		go func() {
 			_, _ = io.Copy(client, server)
 			client.Close()
@@ -40,41 +45,6 @@ func CountRoundTrips(t testing.TB, database string) *RoundTrips {
 		_ = r.forward(server, bufio.NewReader(client))
 	})
 	return r
-}
-
-// ProxyDatabase puts a proxy in front of a database until the test ends, and returns the database's
-// address behind it. carry serves one connection and returns when it is closed.
-func ProxyDatabase(t testing.TB, database string, carry func(client, server net.Conn)) string {
-	t.Helper()
-	address, err := url.Parse(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	behind := address.Host
-	address.Host = listener.Addr().String()
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer client.Close()
-				server, err := net.Dial("tcp", behind)
-				if err != nil {
-					return
-				}
-				defer server.Close()
-				carry(client, server)
-			}()
-		}
-	}()
-	return address.String()
 }
 
 // Fewest calls do n times and returns the statements of each round trip of the call that took the

@@ -78,3 +78,24 @@ func Pool(t testing.TB, url string) *pgxpool.Pool {
 	t.Cleanup(pool.Close)
 	return pool
 }
+
+// AsSuperuser runs statements in a database as the server's superuser.
+func AsSuperuser(t testing.TB, database, sql string) {
+	t.Helper()
+	conn := Superuser(t, database)
+	if _, err := conn.Exec(context.Background(), sql); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close(context.Background())
+}
+
+// Superuser returns the superuser's connection to a database, which is closed when the test ends.
+func Superuser(t testing.TB, database string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), urlOf(t, database, true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}

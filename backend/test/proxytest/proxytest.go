@@ -18,7 +18,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -131,19 +130,7 @@ func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
 			t.Fatal(err)
 		}
 	}
-	log := &harness.Log{}
-	command := p.command(program, dir, port)
-	command.Stdout, command.Stderr = log, log
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM)
-		_ = command.Wait()
-		if t.Failed() {
-			t.Logf("%s says:\n%.6000s", p.Kind, log)
-		}
-	})
+	harness.Launch(t, p.Kind, p.command(program, dir, port))
 	r := Running{fmt.Sprintf("127.0.0.1:%d", port), chain, x509.NewCertPool()}
 	r.Roots.AppendCertsFromPEM(chain)
 	transport := &http.Transport{

@@ -1,15 +1,13 @@
 package system_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"net/url"
-	"os"
 	"testing"
 	"time"
 
 	"sana/backend/test/harness"
+	"sana/backend/test/postgrestest"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -118,16 +116,7 @@ type walCost struct {
 // reads it.
 func openLog(t *testing.T, w *harness.World) *walLog {
 	t.Helper()
-	address, err := url.Parse(os.Getenv("TEST_DATABASE_URL"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	address.Path = "/" + w.DB.Config().ConnConfig.Database
-	conn, err := pgx.Connect(t.Context(), address.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	conn := postgrestest.Superuser(t, w.DB.Config().ConnConfig.Database)
 	const readers = `SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_walinspect'`
 	if w.Count(t, readers) == 0 {
 		t.Log("transactions and WAL are not measured: this server has no extension pg_walinspect")

@@ -170,7 +170,7 @@ func TestMail_DeliveryStatusRevealsNoAccount(t *testing.T) {
 		awaitDelivery(t, b, "delayed", "provider_away")
 		told := face(b.Get("/api/auth/code"))
 		awaitDelivery(t, b, "sent", "")
-		mails := acceptedFor(w, email)
+		mails := w.Mails(t, "sign_in_code", email, 1)
 		bounce := mailgunfake.Event{Event: "failed", Severity: "permanent",
 			Reason: "suppress-bounce",
 			Ref:    mails[len(mails)-1].Ref, At: time.Now()}
@@ -186,17 +186,6 @@ func accepted(w *harness.World) []mailgunfake.Message {
 	var list []mailgunfake.Message
 	for _, m := range w.Mailgun.Messages() {
 		if m.Status == http.StatusOK {
-			list = append(list, m)
-		}
-	}
-	return list
-}
-
-// acceptedFor lists the mails to an address that Mailgun has accepted.
-func acceptedFor(w *harness.World, address string) []mailgunfake.Message {
-	var list []mailgunfake.Message
-	for _, m := range accepted(w) {
-		if m.To[0] == address {
 			list = append(list, m)
 		}
 	}

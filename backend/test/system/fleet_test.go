@@ -1,15 +1,10 @@
 package system_test
 
 import (
-	"context"
-	"net"
-	"sync"
 	"testing"
 	"time"
 
 	"sana/backend/test/harness"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // fleet is two processes on one database, on which races are run.
@@ -51,8 +46,9 @@ func inEachSetting(t *testing.T, race func(t *testing.T, f fleet)) {
 		},
 		"distant database": func(t *testing.T) fleet {
 			w := harness.NewWorld(t)
-			url := distant(t, w.DatabaseURL)
-			f := startFleet(t, w, "DATABASE_URL="+url, "MIGRATE_DATABASE_URL="+url)
+			network := harness.NewNetwork(t, w.DatabaseURL)
+			network.Slow(2 * time.Millisecond)
+			f := startFleet(t, w, "DATABASE_URL="+network.URL, "MIGRATE_DATABASE_URL="+network.URL)
 			f.inPostgres = true
 			return f
 		},
@@ -79,61 +75,4 @@ func (f fleet) clear(t *testing.T) {
 	f.w.Mailgun.Forget()
 	f.w.Exec(t, `DELETE FROM users`)
 	f.w.Exec(t, `TRUNCATE sessions, replaced_tokens, ended_sessions, challenges, uses, mails`)
-}
-
-// oneWay is the latency to a distant database in each direction.
-const oneWay = time.Millisecond
-
-// distant adds latency to a database: oneWay in each direction.
-func distant(t *testing.T, database string) string {
-	t.Helper()
-	url := harness.ProxyDatabase(t, database, func(client, server net.Conn) {
-		var both sync.WaitGroup
-		both.Go(func() { delay(client, server) })
-		both.Go(func() { delay(server, client) })
-		both.Wait()
-	})
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	began := time.Now()
-	if err := conn.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if took := time.Since(began); took < 2*oneWay {
-		t.Fatalf("the database answers after %s: it is not distant", took)
-	}
-	return url
-}
-
-// delay forwards bytes oneWay later, until one side closes. Pieces do not wait for each other.
-func delay(from, to net.Conn) {
-	type piece struct {
-		bytes []byte
-		due   time.Time
-	}
-	pieces := make(chan piece, 1024)
-	go func() {
-		defer close(pieces)
-		buffer := make([]byte, 32<<10)
-		for {
-			n, err := from.Read(buffer)
-			if n > 0 {
-				pieces <- piece{append([]byte{}, buffer[:n]...), time.Now().Add(oneWay)}
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	defer from.Close()
-	defer to.Close()
-	for p := range pieces {
-		<-time.After(time.Until(p.due))
-		if _, err := to.Write(p.bytes); err != nil {
-			_ = from.Close()
-		}
-	}
 }

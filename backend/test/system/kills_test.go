@@ -7,7 +7,6 @@ import (
 
 	"sana/backend/test/harness"
 	"sana/backend/test/mailgunfake"
-	"sana/backend/test/postgrestest"
 )
 
 // F-02 and F-03: a process is killed between Mailgun's acceptance and the record of it. Once the
@@ -68,25 +67,14 @@ func TestKill_CodeSurvivesInterruptedSignIn(t *testing.T) {
 	killed := w.Run(t)
 	b := killed.Open(t)
 	code := b.GetCode(w, ada)
-	tx := postgrestest.Begin(t, w.DB)
-	if _, err := tx.Exec(t.Context(), `LOCK TABLE account_events`); err != nil {
-		t.Fatal(err)
-	}
+	unlock := w.Lock(t, `LOCK TABLE account_events`)
 	verifying := b.Clone()
 	var group sync.WaitGroup
 	group.Go(func() { verifying.Try(http.MethodPost, "/api/auth/verify", `{"code":"`+code+`"}`) })
-	harness.Eventually(t, "the sign-in does not get to its event", func() error {
-		return harness.CountError(w.Count(t, `
-			SELECT least(count(*), 1)
-			FROM pg_locks
-			WHERE NOT granted
-			  AND relation = 'account_events'::regclass`), 1)
-	})
+	w.AwaitLock(t, "account_events")
 	killed.Kill(t)
 	group.Wait()
-	if err := tx.Rollback(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	unlock()
 	harness.Eventually(t, "Postgres does not notice that the process is gone", func() error {
 		return harness.CountError(w.Count(t, `
 			SELECT count(*)

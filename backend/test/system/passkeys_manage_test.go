@@ -62,12 +62,7 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 		t.Error("the passkey is not in the export")
 	}
 	late := s.owner.Get("/api/account/passkeys/options").Want(200).Body
-	s.world.Exec(t, `
-		INSERT INTO passkeys (
-		    id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
-		SELECT convert_to('full' || n, 'UTF8'), $1::uuid, 'sana.example', 'key', 0, false, false,
-		    gen_random_uuid(), 'P'
-		FROM generate_series(1, 19) AS n`, s.user)
+	s.fill(t, 19)
 	s.owner.Get("/api/account/passkeys/options").Want(409, "too_many_passkeys")
 	s.owner.Post("/api/account/passkeys", third.Create(late)).Want(409, "too_many_passkeys")
 	s.world.Exec(t, `DELETE FROM passkeys WHERE name = 'P'`)
@@ -76,16 +71,22 @@ func TestPasskeys_AreAddedInTheSessionThatAskedForIt(t *testing.T) {
 		s.world.Count(t, `SELECT count(*) FROM account_events WHERE kind = 'passkey_added'`), 2)
 }
 
-// Parallel requests add no more than twenty passkeys to an account.
-func TestPasskeys_ParallelOnesKeepTheLimit(t *testing.T) {
-	t.Parallel()
-	s := newPasskeyScene(t)
+// fill adds passkeys of the name P to the user.
+func (s passkeyScene) fill(t *testing.T, passkeys int) {
+	t.Helper()
 	s.world.Exec(t, `
 		INSERT INTO passkeys (
 		    id, user_id, rp_id, public_key, sign_count, backup_eligible, backed_up, aaguid, name)
 		SELECT convert_to('full' || n, 'UTF8'), $1::uuid, 'sana.example', 'key', 0, false, false,
 		    gen_random_uuid(), 'P'
-		FROM generate_series(1, 18) AS n`, s.user)
+		FROM generate_series(1, $2) AS n`, s.user, passkeys)
+}
+
+// Parallel requests add no more than twenty passkeys to an account.
+func TestPasskeys_ParallelOnesKeepTheLimit(t *testing.T) {
+	t.Parallel()
+	s := newPasskeyScene(t)
+	s.fill(t, 18)
 	const parallel = 8
 	clones, bodies := make([]*harness.Browser, parallel), make([]string, parallel)
 	for i := range clones {

@@ -3,7 +3,6 @@ package system_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -38,14 +37,7 @@ func startPgBouncer(t *testing.T, w *harness.World) string {
 		t.Fatal(err)
 	}
 	password, _ := direct.User.Password()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
+	port := harness.FreePort(t)
 	settings := filepath.Join(t.TempDir(), "pgbouncer.ini")
 	err = os.WriteFile(settings, fmt.Appendf(nil, `[databases]
 pooled = host=%s port=%s dbname=%s user=%s password=%s
@@ -66,27 +58,9 @@ max_client_conn = 100
 	if os.Getuid() == 0 { // it refuses to run as root
 		args = []string{"-u", "nobody", settings}
 	}
-	log := &harness.Log{}
-	command := exec.Command(program, args...)
-	command.Stdout, command.Stderr = log, log
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-		if t.Failed() {
-			t.Logf("PgBouncer says:\n%s", log)
-		}
-	})
+	harness.Launch(t, "PgBouncer", exec.Command(program, args...))
 	address := fmt.Sprintf("127.0.0.1:%d", port)
-	harness.Eventually(t, "PgBouncer does not listen", func() error {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			err = conn.Close()
-		}
-		return err
-	})
+	harness.AwaitListener(t, address)
 	return "postgres://sana@" + address + "/pooled?sslmode=disable"
 }
 

@@ -17,12 +17,10 @@ func TestResendCode_ParallelOnesSendOneMail(t *testing.T) {
 	browser.RequestCode("ada@sana.example").Want(http.StatusAccepted)
 	w.Code(t, "ada@sana.example", 1)
 	w.Pass(t, time.Minute)
-	second := browser.Clone()
-	second.MoveTo(processes[1].Instance)
+	browsers := f.clones(browser, 2)
 
-	answers := harness.Together(16, func(i int) *harness.Answer {
-		return [2]*harness.Browser{browser, second}[i%2].Resend()
-	})
+	answers := harness.Together(16,
+		func(i int) *harness.Answer { return browsers[i%2].Resend() })
 
 	harness.WantEqual(t, "answers", tally(answers), map[string]int{"202": 16})
 	harness.WantEqual(t, "answers that say that a mail was queued", mailsIn(answers), 16)
@@ -38,13 +36,11 @@ func TestRequestCode_SentTwiceMakesOneChallenge(t *testing.T) {
 	for round := range f.rounds {
 		browser := processes[0].Open(t)
 		browser.Get("/").Want(http.StatusOK) // gives it a browser token
-		second := browser.Clone()
-		second.MoveTo(processes[1].Instance)
+		browsers := f.clones(browser, 2)
 		email := fmt.Sprintf("round%d@sana.example", round)
 
-		answers := harness.Together(16, func(i int) *harness.Answer {
-			return [2]*harness.Browser{browser, second}[i%2].RequestCode(email)
-		})
+		answers := harness.Together(16,
+			func(i int) *harness.Answer { return browsers[i%2].RequestCode(email) })
 
 		ids := map[string]bool{}
 		for _, a := range answers {

@@ -29,8 +29,7 @@ func TestVerifyCode_ParallelWrongCodesFiveAreCompared(t *testing.T) {
 	browser := processes[0].Open(t)
 	browser.RequestCode("ada@sana.example").Want(http.StatusAccepted)
 	code := w.Code(t, "ada@sana.example", 1)
-	browsers := [2]*harness.Browser{browser, browser.Clone()}
-	browsers[1].MoveTo(processes[1].Instance)
+	browsers := f.clones(browser, 2)
 
 	answers := harness.Together(100, func(i int) *harness.Answer {
 		return browsers[i%2].Verify(harness.WrongCode(code))
@@ -65,11 +64,7 @@ func raceRightCodes(t *testing.T, f fleet) {
 		email := fmt.Sprintf("round%d@sana.example", round)
 		browser := processes[0].Open(t)
 		code := browser.GetCode(w, email)
-		var browsers [18]*harness.Browser
-		for i := range browsers {
-			browsers[i] = browser.Clone()
-			browsers[i].MoveTo(processes[i%2].Instance)
-		}
+		browsers := f.clones(browser, 18)
 		browsers[17] = processes[1].Open(t)
 		browsers[17].Get("/").Want(http.StatusOK) // gives it a browser token of its own
 
@@ -119,11 +114,10 @@ func TestVerifyCode_FullBudgetRefusesParallelRightCodes(t *testing.T) {
 	code := owner.GetCode(w, ada)
 	attackers := strangers(t, w, ada, 3, one.Instance, two.Instance)
 	harness.WantEqual(t, "compared", guessWith(t, attackers, longWrong), 10)
-	elsewhere := owner.Clone()
-	elsewhere.MoveTo(two.Instance)
+	owners := f.clones(owner, 2)
 
 	answers := harness.Together(16, func(i int) *harness.Answer {
-		b := [2]*harness.Browser{owner, elsewhere}[i%2]
+		b := owners[i%2]
 		if i < 8 {
 			return b.Verify(code)
 		}

@@ -144,23 +144,23 @@ func wantEnded(t *testing.T, i *harness.Instance, sessions []*seeded) {
 
 // disconnections keep an instance from receiving revocations, until restore is called.
 var disconnections = map[string]func(
-	t *testing.T, w *harness.World, disconnected *harness.Process, wire *wire,
+	t *testing.T, w *harness.World, disconnected *harness.Process, network *harness.Network,
 ) (restore func()){
 	"stopped and continued": func(
-		t *testing.T, _ *harness.World, disconnected *harness.Process, _ *wire,
+		t *testing.T, _ *harness.World, disconnected *harness.Process, _ *harness.Network,
 	) func() {
 		disconnected.Pause(t)
 		time.AfterFunc(pause(), func() { disconnected.Resume(t) })
 		return func() {}
 	},
 	"its connections swallow everything": func(
-		_ *testing.T, _ *harness.World, _ *harness.Process, wire *wire,
+		_ *testing.T, _ *harness.World, _ *harness.Process, network *harness.Network,
 	) func() {
-		wire.swallow(true)
-		return func() { wire.swallow(false) }
+		network.Swallow()
+		return network.Pass
 	},
 	"its listener is killed, again and again": func(
-		t *testing.T, w *harness.World, _ *harness.Process, _ *wire,
+		t *testing.T, w *harness.World, _ *harness.Process, _ *harness.Network,
 	) func() {
 		return repeat(func() {
 			w.Exec(t, `
@@ -180,13 +180,13 @@ func TestCache_NeverServesRevokedSessions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := harness.NewWorld(t)
-			wire := newWire(t, w.DatabaseURL)
+			network := harness.NewNetwork(t, w.DatabaseURL)
 			one := w.Run(t)
-			other := w.Run(t, "DATABASE_URL="+wire.url, "MIGRATE_DATABASE_URL="+wire.url)
+			other := w.Run(t, "DATABASE_URL="+network.URL, "MIGRATE_DATABASE_URL="+network.URL)
 			sessions := seed(t, w, 60)
 			valid, sessions := sessions[0], sessions[1:]
 			copyAll(t, other.Instance, sessions)
-			restore := disconnect(t, w, other, wire)
+			restore := disconnect(t, w, other, network)
 			harness.Each(sessions, 8, func(s *seeded) { s.end(t, one.Instance) })
 			wantEnded(t, other.Instance, sessions)
 			restore()

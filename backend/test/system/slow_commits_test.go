@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"sana/backend/test/harness"
-	"sana/backend/test/postgrestest"
 )
 
 // guesser is a browser that waits for a code.
@@ -168,10 +167,7 @@ func TestVerifyCode_WaitsForLocksLongerThanOneSecond(t *testing.T) {
 	for _, table := range []string{"challenges", "users"} {
 		b := app.Open(t)
 		code := b.GetCode(w, table+"@sana.example")
-		tx := postgrestest.Begin(t, w.DB)
-		if _, err := tx.Exec(t.Context(), `LOCK TABLE `+table); err != nil {
-			t.Fatal(err)
-		}
+		unlock := w.Lock(t, `LOCK TABLE `+table)
 		var answer *harness.Answer
 		var asking sync.WaitGroup
 		asking.Go(func() { answer = b.Verify(code) })
@@ -188,9 +184,7 @@ func TestVerifyCode_WaitsForLocksLongerThanOneSecond(t *testing.T) {
 				}
 				return nil
 			})
-		if err := tx.Rollback(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		unlock()
 		if asking.Wait(); answer == nil {
 			t.FailNow() // Verify has said why
 		}

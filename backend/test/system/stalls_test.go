@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"sana/backend/test/harness"
-	"sana/backend/test/postgrestest"
 )
 
 // patientLimits are appended to a world's database URL for programs whose statements wait as long
@@ -32,15 +31,7 @@ func stallCommits(t *testing.T, w *harness.World, table, condition string) {
 // or resumed: it does not know yet that it has committed.
 func stall(t *testing.T, w *harness.World, p *harness.Process, send func()) (finish func()) {
 	t.Helper()
-	tx := postgrestest.Begin(t, w.DB)
-	for _, sql := range []string{
-		`SET LOCAL idle_in_transaction_session_timeout = 0`,
-		`SELECT pg_advisory_xact_lock(42)`,
-	} {
-		if _, err := tx.Exec(t.Context(), sql); err != nil {
-			t.Fatal(err)
-		}
-	}
+	unlock := w.Lock(t, `SELECT pg_advisory_xact_lock(42)`)
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
@@ -65,9 +56,7 @@ func stall(t *testing.T, w *harness.World, p *harness.Process, send func()) (fin
 	p.Pause(t)
 	return func() {
 		t.Helper()
-		if err := tx.Rollback(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		unlock()
 		harness.Eventually(t, "the commit does not end", func() error {
 			return harness.CountError(w.Count(t, `
 				SELECT count(*)

@@ -4,9 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,20 +28,6 @@ type storm struct {
 	done     atomic.Int64 // number of accepted requests
 }
 
-// setting reads a number from the environment.
-func setting(t *testing.T, name string, otherwise int) int {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return otherwise
-	}
-	value, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return value
-}
-
 // F-01, F-02, F-03 and F-17: two instances are killed at random times while codes are requested.
 // Every accepted request has exactly one mail in the queue, which is done in the end. A mail is
 // sent twice only if a kill fell between sending and recording it, and then with the same code.
@@ -52,8 +35,8 @@ func setting(t *testing.T, name string, otherwise int) int {
 // mail, or neither. SANA_KILLS and SANA_MAILS are the numbers, SANA_KILLS_SEED is the seed.
 func TestKills_LoseNoMailAndSendNoneNeedlessly(t *testing.T) {
 	t.Parallel()
-	kills, mails := setting(t, "SANA_KILLS", 6), setting(t, "SANA_MAILS", 60)
-	seed := setting(t, "SANA_KILLS_SEED", int(rand.Uint32()))
+	kills, mails := harness.Number(t, "SANA_KILLS", 6), harness.Number(t, "SANA_MAILS", 60)
+	seed := harness.Number(t, "SANA_KILLS_SEED", int(rand.Uint32()))
 	t.Logf("SANA_KILLS=%d SANA_MAILS=%d SANA_KILLS_SEED=%d", kills, mails, seed)
 	s := &storm{T: t, w: harness.NewWorld(t), random: rand.New(rand.NewPCG(uint64(seed), 0))}
 	for range 2 {
@@ -102,31 +85,16 @@ func (s *storm) askOnce() {
 	n := s.next.Add(1)
 	email := fmt.Sprintf("storm%d@sana.example", n)
 	s.mu.RLock()
-	url := s.on[n%2].URL
+	b := s.on[n%2].Open(s)
 	s.mu.RUnlock()
-	request, err := http.NewRequestWithContext(s.Context(), http.MethodPost, url+"/api/auth/code",
-		strings.NewReader(`{"email":"`+email+`"}`))
-	if err != nil {
-		s.Error(err)
-		return
-	}
-	request.Host = strings.TrimPrefix(harness.PublicURL, "https://")
-	request.Header.Set("Origin", harness.PublicURL)
-	request.Header.Set("Content-Type", "application/json")
-	request.AddCookie(&http.Cookie{Name: browserCookie, Value: string(visitor.NewBrowser())})
-	request.Header.Set("X-Forwarded-For", fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255))
-	answer, err := client.Do(request)
-	if err != nil {
-		return // killed
-	}
-	defer answer.Body.Close()
-	switch answer.StatusCode {
+	b.Keep(browserCookie, string(visitor.NewBrowser()))
+	switch status := b.Try(http.MethodPost, "/api/auth/code", `{"email":"`+email+`"}`); status {
 	case http.StatusAccepted:
 		s.accepted.Store(email, true)
 		s.done.Add(1)
-	case http.StatusServiceUnavailable:
+	case 0, http.StatusServiceUnavailable: // 0: killed
 	default:
-		s.Errorf("%s: got %d", email, answer.StatusCode)
+		s.Errorf("%s: got %d", email, status)
 	}
 }
 
