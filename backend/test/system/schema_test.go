@@ -1,20 +1,15 @@
 package system_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"sana/backend/postgres"
 	"sana/backend/test/harness"
 	"sana/backend/test/postgrestest"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // newWorldInSchema returns a world whose tables are in a schema of their own, which only its
@@ -32,8 +27,12 @@ func newWorldInSchema(t *testing.T) *harness.World {
 	query.Set("search_path", "sana")
 	address.RawQuery = query.Encode()
 	role := "app_of_" + database
-	asSuperuser(t, database, `CREATE ROLE %[1]q LOGIN PASSWORD 'canary'`, role)
-	t.Cleanup(func() { asSuperuser(t, database, `DROP OWNED BY %[1]q; DROP ROLE %[1]q`, role) })
+	postgrestest.AsSuperuser(t, database,
+		fmt.Sprintf(`CREATE ROLE %q LOGIN PASSWORD 'canary'`, role))
+	t.Cleanup(func() {
+		postgrestest.AsSuperuser(t, database,
+			fmt.Sprintf(`DROP OWNED BY %[1]q; DROP ROLE %[1]q`, role))
+	})
 	for _, statement := range []string{
 		`CREATE SCHEMA sana`,
 		fmt.Sprintf(`GRANT USAGE ON SCHEMA sana TO %q`, role),
@@ -53,26 +52,8 @@ func newWorldInSchema(t *testing.T) *harness.World {
 	return w
 }
 
-// asSuperuser runs statements about a role in a database.
-func asSuperuser(t *testing.T, database, sql, role string) {
-	t.Helper()
-	cfg, err := pgx.ParseConfig(os.Getenv("TEST_DATABASE_URL"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Database = database
-	conn, err := pgx.ConnectConfig(context.Background(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	if _, err := conn.Exec(context.Background(), fmt.Sprintf(sql, role)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// A program whose role may create nothing signs users in and keeps them signed in, in a schema that
-// only search_path names.
+// F-21: a program whose role may create nothing, and so change no schema, signs users in and keeps
+// them signed in, in a schema that only search_path names.
 func TestSchema_RoleWithoutOwnershipServes(t *testing.T) {
 	t.Parallel()
 	for _, cache := range []string{"on", "off"} {
@@ -95,35 +76,6 @@ func TestSchema_RoleWithoutOwnershipServes(t *testing.T) {
 				  AND relnamespace = 'public'::regnamespace`), 0)
 		})
 	}
-}
-
-// F-21: only the migrations change the schema; the storage library of sessions does not. A role
-// without DDL privileges can serve.
-func TestServe_ChangesNoSchema(t *testing.T) {
-	t.Parallel()
-	w := harness.NewWorld(t)
-	schema := func() (text string) {
-		t.Helper()
-		err := w.DB.QueryRow(t.Context(), `
-			SELECT string_agg(c, E'\n' ORDER BY c)
-			FROM (SELECT format('%s %s %s %s', attrelid::regclass, attname, atttypid::regtype,
-			    attnotnull) AS c
-			      FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
-			      WHERE relnamespace = 'public'::regnamespace AND NOT attisdropped
-			      UNION ALL
-			      SELECT indexdef FROM pg_indexes WHERE schemaname = 'public') AS all_of_it`).Scan(
-			&text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return text
-	}
-	before := schema()
-	for range 2 {
-		w.Start(t).Open(t).SignIn(w, "ada@sana.example")
-		w.Pass(t, time.Minute)
-	}
-	harness.WantEqual(t, "schema", schema(), before)
 }
 
 // Deployments migrate the schema: without it, production exits with the command to run.
