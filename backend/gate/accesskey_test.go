@@ -1,7 +1,6 @@
 package gate_test
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"io"
@@ -16,10 +15,7 @@ import (
 // newKey is the response to a request for an access key.
 type newKey struct {
 	Key       string
-	AccessKey struct {
-		ID         string
-		LastUsedIP string `json:"last_used_ip"`
-	} `json:"access_key"`
+	AccessKey struct{ ID string } `json:"access_key"`
 }
 
 // createKey creates an access key in a browser that has just signed in.
@@ -43,20 +39,12 @@ func (i *instance) requestWith(t *testing.T, q gateRequest, authorization string
 }
 
 // An access key is valid only for its app, at its hosts. Its responses never redirect a program to
-// the sign-in page.
+// the sign-in page. Sana's own host ignores it.
 func TestAccessKey_OpensOnlyItsApp(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	id, b := i.signIn(t, ada)
 	created := createKey(b, "wiki")
-	i.w.Mails(t, "access_key_made", ada, 1)
-	b.Post("/api/account/access-keys", `{"app":"bank","name":"x"}`).Want(http.StatusNotFound,
-		"not_found")
-	b.Post("/api/account/access-keys", `{"app":"wiki","name":" "}`).Want(http.StatusBadRequest,
-		"invalid_name")
-	b.Post("/api/account/access-keys",
-		`{"app":"wiki","name":"x","days":366}`).Want(http.StatusBadRequest, "invalid_request")
-
 	cookie := i.cookie(t, wiki, id)
 	wrong := created.Key[:len(created.Key)-4] + "AAAA"
 	for _, family := range []string{"nginx", "forward"} {
@@ -100,7 +88,6 @@ func TestAccessKey_OpensOnlyItsApp(t *testing.T) {
 		}
 	}
 
-	// Sana's own host ignores it.
 	otherBrowser := i.Open(t)
 	for _, value := range []string{bearer(created.Key), basic(created.Key)} {
 		otherBrowser.Get("/api/auth/session",
@@ -108,66 +95,67 @@ func TestAccessKey_OpensOnlyItsApp(t *testing.T) {
 	}
 	otherBrowser.Keep("__Host-sana_session", created.Key)
 	otherBrowser.Get("/api/auth/session").Want(http.StatusUnauthorized)
+}
 
-	// Neither the key nor its hash is in the list, and the list has the time and address of its
-	// last use.
+// The list has the time and address of a key's last use, and neither the key nor its hash.
+func TestAccessKey_ListHasItsUseAndNoSecret(t *testing.T) {
+	t.Parallel()
+	i := run(t, harness.NewWorld(t), appsFile)
+	_, b := i.signIn(t, ada)
+	created := createKey(b, "wiki")
+	i.w.Mails(t, "access_key_made", ada, 1)
+	i.requestWith(t, gateRequest{family: "forward", app: "wiki", host: wiki}, bearer(created.Key))
 	harness.Eventually(t, "the use is not recorded", func() error {
 		return harness.CountError(i.w.Count(t, `
 			SELECT count(*)
 			FROM access_keys
 			WHERE last_used_ip = '192.0.2.1'`), 1)
 	})
-	if body := string(b.Get("/api/account/access-keys").Want(http.StatusOK).Body); strings.Contains(
-		body, created.Key[9:]) ||
-		!strings.Contains(body, `"last_used_ip":"192.0.2.1"`) {
-		t.Errorf("the list is %s", body)
+	list := string(b.Get("/api/account/access-keys").Want(http.StatusOK).Body)
+	if strings.Contains(list, created.Key[9:]) ||
+		!strings.Contains(list, `"last_used_ip":"192.0.2.1"`) {
+		t.Errorf("the list is %s", list)
 	}
-	if export := string(b.Get("/api/account/export").Want(http.StatusOK).Body); !strings.Contains(
-		export, created.AccessKey.ID) {
+	export := string(b.Get("/api/account/export").Want(http.StatusOK).Body)
+	if !strings.Contains(export, created.AccessKey.ID) {
 		t.Error("the export lacks the key")
 	}
 	b.Get("/api/account/events").Want(http.StatusOK)
-
-	// A sign-in that is not fresh can revoke keys, but not create them.
-	i.w.Exec(t, `
-		UPDATE sessions
-		SET v = convert_to(jsonb_set(convert_from(v, 'UTF8')::jsonb, '{user,signed_in_at}',
-		        to_jsonb(now() - interval '11 minutes'))::text, 'UTF8')`)
-	b.MoveTo(run(t, i.w, appsFile).Instance) // does not have the session in its cache
-	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusForbidden,
-		"reauthentication_required")
-	b.Delete("/api/account/access-keys/" + created.AccessKey.ID).Want(http.StatusNoContent)
-	b.Delete("/api/account/access-keys/" + created.AccessKey.ID).Want(http.StatusNoContent)
 }
 
-// keyTraffic sends requests of a program with a key, more than a thousand a second over both
-// instances on an idle machine.
-type keyTraffic struct{ traffic }
+// A key is created for an app that allows keys, with a name, for at most a year, after a fresh
+// sign-in. A sign-in that is not fresh can revoke keys.
+func TestAccessKey_CreationNeedsAFreshSignIn(t *testing.T) {
+	t.Parallel()
+	i := run(t, harness.NewWorld(t), appsFile)
+	id, b := i.signIn(t, ada)
+	created := createKey(b, "wiki")
+	const path = "/api/account/access-keys"
+	b.Post(path, `{"app":"bank","name":"x"}`).Want(http.StatusNotFound, "not_found")
+	b.Post(path, `{"app":"wiki","name":" "}`).Want(http.StatusBadRequest, "invalid_name")
+	b.Post(path, `{"app":"wiki","name":"x","days":366}`).Want(http.StatusBadRequest,
+		"invalid_request")
 
-func (tr *keyTraffic) sendKey(ctx context.Context, i *instance, key string) {
-	for ctx.Err() == nil {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, i.gate+"/gate/forward/wiki",
-			http.NoBody)
+	signedInAgo(11*time.Minute)(t, i, id, b)
+	b.MoveTo(run(t, i.w, appsFile).Instance) // does not have the session in its cache
+	b.Post(path, `{"app":"wiki","name":"x"}`).Want(http.StatusForbidden,
+		"reauthentication_required")
+	b.Delete(path + "/" + created.AccessKey.ID).Want(http.StatusNoContent)
+	b.Delete(path + "/" + created.AccessKey.ID).Want(http.StatusNoContent)
+}
+
+// useKey returns a request of a program with a key at an instance.
+func (i *instance) useKey(key string) func() (*http.Response, error) {
+	return func() (*http.Response, error) {
+		request, err := http.NewRequest(http.MethodGet, i.gate+"/gate/forward/wiki", http.NoBody)
 		if err != nil {
-			panic(err)
+			return nil, err
 		}
 		request.Header = http.Header{
 			"X-Forwarded-Host": {wiki}, "X-Forwarded-Uri": {"/"}, "X-Forwarded-Method": {"GET"},
 			"Authorization": {bearer(key)},
 		}
-		sent := time.Now().UnixNano()
-		response, err := client.Do(request)
-		tr.responses.Add(1)
-		if err != nil {
-			continue
-		}
-		_, _ = io.Copy(io.Discard, response.Body)
-		response.Body.Close()
-		if response.StatusCode == http.StatusOK {
-			tr.newestAllowed.Store(max(sent, tr.newestAllowed.Load()))
-		} else {
-			tr.refused.Add(1)
-		}
+		return client.Do(request)
 	}
 }
 
@@ -196,33 +184,15 @@ func TestAccessKey_RevokedEverywhereWithinTwoSeconds(t *testing.T) {
 		w.Pass(t, 24*time.Hour) // limits on mails
 		_, b := here.signIn(t, ada)
 		created := createKey(b, "wiki")
-		var tr keyTraffic
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{}, 4)
-		for n := range 4 {
-			go func() {
-				tr.sendKey(ctx, []*instance{here, there}[n%2], created.Key)
-				done <- struct{}{}
-			}()
-		}
-		began := time.Now()
-		tr.await(t, 500)
-		t.Logf("%s: %.0f requests a second", c.name, 500/time.Since(began).Seconds())
+		var load traffic
+		stop := load.start(t, here.useKey(created.Key), there.useKey(created.Key),
+			here.useKey(created.Key), there.useKey(created.Key))
+		load.measure(t)
 		c.end(b, created.AccessKey.ID)
-		ended := time.Now().UnixNano()
-		harness.Eventually(t, "the key is still good after it was "+c.name, func() error {
-			before := tr.refused.Load()
-			if tr.await(t, 50); tr.refused.Load()-before < 50 {
-				return fmt.Errorf("%d of 50 requests refused", tr.refused.Load()-before)
-			}
-			return nil
-		})
-		cancel()
-		for range 4 {
-			<-done
-		}
-		if late := time.Duration(tr.newestAllowed.Load() - ended); late > 2*time.Second {
-			t.Errorf("%s: allowed to a request that was sent %s later", c.name, late)
+		load.wantRefusals(t, time.Now())
+		stop()
+		if t.Failed() {
+			t.Fatal(c.name)
 		}
 	}
 }
@@ -245,21 +215,6 @@ func TestAccessKey_CreationIsLimited(t *testing.T) {
 	b.Post("/api/account/access-keys", `{"app":"wiki","name":"x"}`).Want(http.StatusTooManyRequests,
 		"too_many_requests")
 	harness.WantEqual(t, "keys", i.w.Count(t, `SELECT count(*) FROM access_keys`), 20)
-}
-
-// The list of devices has the apps that a session has opened.
-func TestSessions_ListTheirOpenedApps(t *testing.T) {
-	t.Parallel()
-	i := run(t, harness.NewWorld(t), appsFile)
-	s := newAppBrowser(t, i)
-	b := s.signIn(ada)
-	s.open("https://wiki.example.org/")
-	s.open("https://bank.example.com/")
-	s.open("https://wiki.example.org/")
-	if body := string(b.Get("/api/sessions").Want(http.StatusOK).Body); !strings.Contains(body,
-		`"apps":["Bank","Wiki"]`) {
-		t.Errorf("got %s", body)
-	}
 }
 
 // keyThrough uses a key through a real proxy.

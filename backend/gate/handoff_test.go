@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,8 +11,6 @@ import (
 
 	"sana/backend/test/harness"
 )
-
-const bob = "bob@sana.example"
 
 // One sign-in opens two apps on unrelated domains, and the handoff shows no page.
 func TestHandoff_OneSignInOpensAppsOnUnrelatedDomains(t *testing.T) {
@@ -203,104 +200,6 @@ func TestHandoff_FreshSignInIsRequired(t *testing.T) {
 		"page for "+ada)
 }
 
-// ticketFor runs the handoff of a browser up to finish and returns that address, unused.
-func ticketFor(t *testing.T, s *appBrowser, address string) string {
-	t.Helper()
-	finish := ""
-	s.client.CheckRedirect = func(r *http.Request, _ []*http.Request) error {
-		if r.URL.Path == "/_sana/finish" {
-			finish = r.URL.String()
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}
-	defer func() { s.client.CheckRedirect = nil }()
-	s.open(address)
-	if finish == "" {
-		t.Fatalf("no ticket; steps: %v", s.steps)
-	}
-	return finish
-}
-
-// A ticket is valid once, for a minute, at its host, in the browser that requested it.
-func TestTicket_IsValidOnceForAMinuteAtItsHost(t *testing.T) {
-	t.Parallel()
-	i := run(t, harness.NewWorld(t), appsFile)
-	const address = "https://wiki.example.org/secret"
-	for name, use := range map[string]func(s, other *appBrowser, finish string) (page, *appBrowser){
-		"another browser": func(_, other *appBrowser, finish string) (page, *appBrowser) {
-			other.open(address) // so that it has a nonce
-			return other.open(finish), other
-		},
-		"a browser without a nonce": func(_, other *appBrowser, finish string) (page, *appBrowser) {
-			return other.open(finish), other
-		},
-		"another host": func(s, _ *appBrowser, finish string) (page, *appBrowser) {
-			// With the same nonce, only the host differs.
-			same := &http.Cookie{Name: "__Host-sana_enter",
-				Value: s.cookieAt(wiki, "__Host-sana_enter"),
-				Path:  "/", Secure: true}
-			s.jar.SetCookies(&url.URL{Scheme: "https", Host: bank, Path: "/"}, []*http.Cookie{same})
-			return s.open(strings.Replace(finish, wiki, bank, 1)), nil
-		},
-		"another host of the same app": func(s, _ *appBrowser, finish string) (page, *appBrowser) {
-			const other = "a.preview.example.net"
-			same := &http.Cookie{Name: "__Host-sana_enter",
-				Value: s.cookieAt(wiki, "__Host-sana_enter"),
-				Path:  "/", Secure: true}
-			s.jar.SetCookies(&url.URL{Scheme: "https", Host: other, Path: "/"},
-				[]*http.Cookie{same})
-			s.client.CheckRedirect = func(*http.Request,
-				[]*http.Request) error {
-				return http.ErrUseLastResponse
-			}
-			p := s.open(strings.Replace(finish, wiki, other, 1))
-			s.client.CheckRedirect = nil
-			if s.cookieAt(other, "__Host-sana_app") == "" {
-				s.steps = append(s.steps, other+" /_sana/start")
-			}
-			return p, nil
-		},
-		"after more than a minute": func(s, _ *appBrowser, finish string) (page, *appBrowser) {
-			i.w.Exec(t, `UPDATE handoffs SET made_at = made_at - interval '61 seconds'`)
-			return s.open(finish), nil
-		},
-		"from before the clock change": func(s, _ *appBrowser, finish string) (page, *appBrowser) {
-			i.w.Exec(t, `UPDATE handoffs SET made_at = made_at + interval '1 hour'`)
-			return s.open(finish), nil
-		},
-		"twice": func(s, other *appBrowser, finish string) (page, *appBrowser) {
-			s.wantPage(s.open(finish), address, "page for "+ada)
-			return other.open(finish), other
-		},
-		"made up": func(_, other *appBrowser, finish string) (page, *appBrowser) {
-			other.open(address)
-			return other.open(finish + "x"), other
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			i.w.Pass(t, 24*time.Hour)
-			s, other := newAppBrowser(t, i), newAppBrowser(t, i)
-			s.signIn(ada)
-			finish := ticketFor(t, s, address)
-			used := len(s.steps)
-			got, victim := use(s, other, finish)
-			if victim == nil &&
-				!slices.ContainsFunc(s.steps[used:],
-					func(step string) bool { return strings.HasSuffix(step, "/_sana/start") }) {
-				t.Errorf("it was accepted: at %s, %v", got.url, s.steps[used:])
-			}
-			if victim != nil && victim.cookieAt(wiki, "__Host-sana_app") != "" {
-				t.Error("it got an app cookie")
-			}
-			if n := i.w.Count(t, `SELECT count(*) FROM handoffs`); n != 0 && name != "made up" {
-				t.Errorf("%d tickets are left: it was presented", n)
-			}
-			i.w.Exec(t, `TRUNCATE handoffs`)
-		})
-	}
-}
-
 // No input of a browser makes the handoff lead to another host.
 func TestHandoff_LeadsToItsHostOnly(t *testing.T) {
 	t.Parallel()
@@ -384,151 +283,13 @@ func wantCookiePage(t *testing.T, open func() *appBrowser) {
 	}
 }
 
-// Sana serves only paths below /_sana/ at the host of an app, and none of them at its own host.
-func TestHosts_AppsServeTheirPathsOnly(t *testing.T) {
-	t.Parallel()
-	i := run(t, harness.NewWorld(t), appsFile)
-	request := func(host, path string) gateResponse {
-		t.Helper()
-		request, err := http.NewRequest(http.MethodGet, i.URL+path, http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Host = host
-		request.Header.Set("Accept", "text/html")
-		response, err := client.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		return gateResponse{response.StatusCode, response.Header, ""}
-	}
-	for _, path := range []string{"/", "/api/auth/session", "/enter", "/livez", "/_sana",
-		"/_SANA/start", "/verify"} {
-		a := request(wiki, path)
-		if a.status != http.StatusMisdirectedRequest || a.header.Get("Location") != "" ||
-			a.header.Get("Strict-Transport-Security") != "" {
-			t.Errorf("%s at an app's host: %d to %q, HSTS %q, want 421", path, a.status,
-				a.header.Get("Location"),
-				a.header.Get("Strict-Transport-Security"))
-		}
-	}
-	for path, want := range map[string]int{
-		"/_sana/start": 303, "/_sana/me": 401, "/_sana/finish": 400, "/_sana/away": 503,
-		"/_sana/sign-out": 200, "/_sana/none": 404,
-	} {
-		a := request(wiki, path)
-		if a.status != want || a.header.Get("Strict-Transport-Security") != "" ||
-			a.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s at an app's host: %d, HSTS %q, want %d", path, a.status,
-				a.header.Get("Strict-Transport-Security"), want)
-		}
-		if a := request("sana.example", path); a.status != http.StatusNotFound {
-			t.Errorf("%s at Sana's own host: %d, want 404", path, a.status)
-		}
-		if a := request("evil.example", path); a.status != http.StatusMisdirectedRequest &&
-			a.status != http.StatusPermanentRedirect {
-			t.Errorf("%s at another host: %d, want 421", path, a.status)
-		}
-	}
-}
-
-// Large cookies of an app must not lock users out, and too large ones must not clear the app's
-// storage.
-func TestHosts_LargeCookiesOfAppsAreTheirOwn(t *testing.T) {
-	t.Parallel()
-	i := run(t, harness.NewWorld(t), appsFile)
-	for size, want := range map[int]int{40 << 10: http.StatusSeeOther,
-		70 << 10: http.StatusRequestHeaderFieldsTooLarge} {
-		request, err := http.NewRequest(http.MethodGet, i.URL+"/_sana/start", http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Host = wiki
-		request.Header.Set("Cookie", "theirs="+strings.Repeat("a", size))
-		response, err := client.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
-		if response.StatusCode != want || response.Header.Get("Clear-Site-Data") != "" ||
-			response.Header.Get("Strict-Transport-Security") != "" {
-			t.Errorf("%d bytes: %d with Clear-Site-Data %q and HSTS %q, want %d", size,
-				response.StatusCode, response.Header.Get("Clear-Site-Data"),
-				response.Header.Get("Strict-Transport-Security"), want)
-		}
-	}
-}
-
-func TestMe_ReturnsTheCurrentUser(t *testing.T) {
-	t.Parallel()
-	i := run(t, harness.NewWorld(t), appsFile)
-	s := newAppBrowser(t, i)
-	const me = "https://wiki.example.org/_sana/me"
-	if p := s.send(http.MethodGet, me, "cors"); p.status != http.StatusUnauthorized ||
-		!strings.Contains(p.body, "sign_in_required") {
-		t.Errorf("new: %d %s", p.status, p.body)
-	}
-	s.signIn(ada)
-	s.open("https://wiki.example.org/")
-	p := s.send(http.MethodGet, me, "cors")
-	if p.status != http.StatusOK || !strings.Contains(p.body, `"email":"`+ada+`"`) ||
-		!strings.Contains(p.body, `"groups":["ops","staff"]`) {
-		t.Errorf("in: %d %s", p.status, p.body)
-	}
-}
-
-func TestApps_AreListedForAllowedUsers(t *testing.T) {
-	t.Parallel()
-	i := run(t, harness.NewWorld(t), appsFile)
-	b := i.Open(t)
-	b.Get("/api/apps").Want(http.StatusUnauthorized, "not_signed_in")
-	b.SignIn(i.w, ada)
-	var list struct {
-		Apps []struct{ ID, Name, Host string }
-	}
-	b.Get("/api/apps").Want(http.StatusOK).JSON(&list)
-	var names []string
-	for _, app := range list.Apps {
-		names = append(names, app.ID+" "+app.Name+" "+app.Host)
-	}
-	if want := []string{"wiki Wiki " + wiki, "bank Bank " + bank}; !slices.Equal(names, want) {
-		t.Errorf("got %v, want %v", names, want)
-	}
-	var one struct{ ID, Name string }
-	otherBrowser := i.Open(t)
-	otherBrowser.Get("/api/apps/" + wiki).Want(http.StatusOK).JSON(&one)
-	if one.Name != "Wiki" {
-		t.Errorf("got %+v", one)
-	}
-	otherBrowser.Get("/api/apps/evil.example").Want(http.StatusNotFound, "not_found")
-}
-
-// With SIGN_UP=apps only users of the apps may sign up.
-func TestSignUp_IsOpenToUsersOfApps(t *testing.T) {
-	t.Parallel()
-	file := strings.Replace(appsFile, "allow: [group:everyone], until",
-		"allow: [\"@old.example\"], until", 1)
-	i := run(t, harness.NewWorld(t), file, "SIGN_UP=apps")
-	for email, want := range map[string]int{bob: 200, "grace@sana.example": 200,
-		"eve@evil.example": 403, "eve@old.example": 403} {
-		b := i.Open(t)
-		if got := b.Verify(b.GetCode(i.w, email)).Status; got != want {
-			t.Errorf("%s: %d, want %d", email, got, want)
-		}
-	}
-}
-
 // Handoffs of one session are rate-limited, and the response has the wait.
 func TestLimits_HandoffsOfASessionAreBounded(t *testing.T) {
 	t.Parallel()
 	i := run(t, harness.NewWorld(t), appsFile)
 	s := newAppBrowser(t, i)
 	s.signIn(ada)
-	s.client.CheckRedirect = func(*http.Request,
-		[]*http.Request) error {
-		return http.ErrUseLastResponse
-	}
+	s.client.CheckRedirect = stay
 	enter := "https://sana.example/enter?" + url.Values{
 		"host": {wiki}, "path": {"/"}, "nonce_hash": {strings.Repeat("A", 43)},
 	}.Encode()
@@ -542,35 +303,4 @@ func TestLimits_HandoffsOfASessionAreBounded(t *testing.T) {
 		p.header.Get("Retry-After") == "" {
 		t.Errorf("one too many: %d %s", p.status, p.body)
 	}
-}
-
-// Deleting an account removes its app cookies' sessions and its pending handoffs.
-func TestDeletion_RemovesAppSessionsAndHandoffs(t *testing.T) {
-	t.Parallel()
-	i := run(t, harness.NewWorld(t), appsFile)
-	s := newAppBrowser(t, i)
-	b := s.signIn(ada)
-	s.open("https://wiki.example.org/")
-	ticketFor(t, s, "https://bank.example.com/private")
-	b.Delete("/api/account").Want(http.StatusNoContent)
-	harness.WantEqual(t, "handoffs", i.w.Count(t, `SELECT count(*) FROM handoffs`), 0)
-	if p := s.open("https://wiki.example.org/"); p.url.Host != "sana.example" {
-		t.Errorf("after the deletion: %d at %s", p.status, p.url)
-	}
-}
-
-// The sweep deletes a ticket's destination soon after the ticket has expired.
-func TestSweep_DeletesHandoffsAfterAMinute(t *testing.T) {
-	t.Parallel()
-	w := harness.NewWorld(t)
-	i := run(t, w, appsFile)
-	s := newAppBrowser(t, i)
-	s.signIn(ada)
-	ticketFor(t, s, "https://wiki.example.org/private")
-	w.Exec(t, `UPDATE handoffs SET made_at = made_at - interval '61 seconds'`)
-	w.Exec(t, `UPDATE periodic SET period = period - interval '1 hour'`)
-	run(t, w, appsFile) // runs the sweep at its start
-	harness.Eventually(t, "the handoff is not deleted", func() error {
-		return harness.CountError(w.Count(t, `SELECT count(*) FROM handoffs`), 0)
-	})
 }

@@ -271,20 +271,21 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 	site.App, _ = set.Find("wiki")
 	app := newUpstream(t)
 	for _, example := range []struct {
-		kind     proxies.Kind
+		proxy    proxytest.Proxy
 		files    []string
 		app      string // address of the app
 		pageText string
 	}{
-		{proxies.Nginx, []string{"nginx/sana.conf"},
+		{proxytest.Nginx, []string{"nginx/sana.conf"},
 			fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)), "Hello, " + ada + "."},
-		{proxies.Caddy, []string{"caddy/Caddyfile"},
+		{proxytest.Caddy, []string{"caddy/Caddyfile"},
 			fmt.Sprintf("127.0.0.1:%d", harness.FreePort(t)), "Hello, " + ada + "."},
-		{proxies.Traefik, []string{"traefik/wiki.yaml", "traefik/sana.yaml"},
+		{proxytest.Traefik, []string{"traefik/wiki.yaml", "traefik/sana.yaml"},
 			strings.TrimPrefix(app.URL, "http://"), "Remote-User: " + ada + "\n"},
 	} {
+		p := example.proxy
 		var printedConfig strings.Builder
-		if err := proxies.Write(&printedConfig, example.kind, site); err != nil {
+		if err := proxies.Write(&printedConfig, proxies.Kind(p.Kind), site); err != nil {
 			t.Fatal(err)
 		}
 		var committed []string
@@ -293,10 +294,10 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 		}
 		if !strings.HasPrefix(committed[0], printedConfig.String()) {
 			t.Errorf("examples/%s does not begin with the output of sana apps %s", example.files[0],
-				example.kind)
+				p.Kind)
 		}
-		if read(string(example.kind)+"/apps.yaml") != read("nginx/apps.yaml") {
-			t.Errorf("examples/%s has another apps file", example.kind)
+		if read(p.Kind+"/apps.yaml") != read("nginx/apps.yaml") {
+			t.Errorf("examples/%s has another apps file", p.Kind)
 		}
 		_, port, _ := strings.Cut(example.app, ":")
 		config := strings.NewReplacer(
@@ -304,21 +305,16 @@ func TestExamples_RunAsCommitted(t *testing.T) {
 			strings.TrimPrefix(i.gate, "http://"),
 			":8080", ":"+port, "sana.example.org", "sana.example",
 		).Replace(strings.Join(committed, "\n---\n"))
-		for _, p := range proxytest.All() {
-			if p.Kind != string(example.kind) {
-				continue
+		t.Run(p.Kind, func(t *testing.T) {
+			w.Pass(t, 24*time.Hour) // limits on mails
+			b := newProxiedBrowser(t, i, p.Start(t, config, wiki, "sana.example"))
+			if page := b.open("https://wiki.example.org/"); page.url.Host != "sana.example" {
+				t.Fatalf("at %s (%d), want the sign-in page", page.url, page.status)
 			}
-			t.Run(p.Kind, func(t *testing.T) {
-				w.Pass(t, 24*time.Hour) // limits on mails
-				b := newProxiedBrowser(t, i, p.Start(t, config, wiki, "sana.example"))
-				if page := b.open("https://wiki.example.org/"); page.url.Host != "sana.example" {
-					t.Fatalf("at %s (%d), want the sign-in page", page.url, page.status)
-				}
-				b.signIn(ada)
-				b.wantPage(b.open("https://wiki.example.org/"), "https://wiki.example.org/",
-					example.pageText)
-			})
-		}
+			b.signIn(ada)
+			b.wantPage(b.open("https://wiki.example.org/"), "https://wiki.example.org/",
+				example.pageText)
+		})
 	}
 }
 

@@ -35,14 +35,15 @@ type Proxy struct {
 }
 
 // All returns the proxies.
-func All() []Proxy { return []Proxy{nginx, caddy, traefik} }
+func All() []Proxy { return []Proxy{Nginx, Caddy, Traefik} }
 
 const (
 	installed = "npm test installs one where it can, and says where it cannot"
 	built     = "npm run proxies builds one"
 )
 
-var nginx = Proxy{
+// Nginx is nginx.
+var Nginx = Proxy{
 	Kind: "nginx", variable: "SANA_NGINX", absent: installed,
 	wrap: func(config, dir string, port int) string {
 		listen := fmt.Sprintf("listen 127.0.0.1:%d", port)
@@ -62,7 +63,8 @@ var nginx = Proxy{
 	},
 }
 
-var caddy = Proxy{
+// Caddy is Caddy.
+var Caddy = Proxy{
 	Kind: "caddy", variable: "SANA_CADDY", absent: installed,
 	wrap: func(config, dir string, port int) string {
 		certificate := fmt.Sprintf("{\n\ttls %s/fullchain.pem %s/privkey.pem", dir, dir)
@@ -81,9 +83,10 @@ var caddy = Proxy{
 	},
 }
 
-// The entry point believes X-Forwarded-* of clients, as behind a load balancer: the operators'
-// configuration must not. Deletion of aliases (aliasHeadersStrategy) is off, as it is by default.
-var traefik = Proxy{
+// Traefik is Traefik. The entry point believes X-Forwarded-* of clients, as behind a load balancer:
+// the operators' configuration must not. Deletion of aliases (aliasHeadersStrategy) is off, as by
+// default.
+var Traefik = Proxy{
 	Kind: "traefik", variable: "SANA_TRAEFIK", absent: built,
 	wrap: func(config, dir string, _ int) string {
 		if !strings.Contains(config, "\ntls:") {
