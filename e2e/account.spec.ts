@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, type Page } from '@playwright/test'
 import { ageSignIns } from './support/database'
-import { otherCode, readCode, readMail } from './support/mail'
+import { mailsTo, otherCode, readCode, readMail } from './support/mail'
 import type { Server } from './support/server'
 import { test } from './support/test'
 import { address, button, codeField, heading, signIn, signInToo } from './support/walk'
@@ -215,7 +215,6 @@ test.describe('with an old sign-in', () => {
     await expect(dialog(page)).toHaveCount(0)
     await expect(button(page, 'Email me a code')).toBeFocused()
     await expect(page.getByLabel('New email address')).toHaveValue(newAddress)
-    const mails = await (await fetch(`${sana.url}/dev/inbox.json`)).json()
-    expect(mails.filter(({ to }: { to: string }) => to === newAddress)).toEqual([])
+    expect(await mailsTo(sana.url, newAddress)).toEqual([])
   })
 })

@@ -14,7 +14,7 @@ interface AppFixtures {
 const appTest = test.extend<AppFixtures>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures
   appProxy: async ({}, use) => {
-    const appProxy = await AppProxy.start()
+    const appProxy = await new AppProxy().listen()
     await use(appProxy)
     await appProxy.close()
   },

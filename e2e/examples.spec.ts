@@ -1,12 +1,8 @@
-// The examples of docs/your-app.md run unchanged from examples/.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
+// The front end of docs/your-app.md runs unchanged from examples/.
 import { join } from 'node:path'
 import { expect } from '@playwright/test'
 import { build } from 'vite'
-import { waitFor } from '../scripts/lib/interrupt.mjs'
 import { root } from '../scripts/lib/paths.mjs'
-import { freePort } from '../scripts/lib/ports.mjs'
 import { readCode } from './support/mail'
 import { test } from './support/test'
 
@@ -37,42 +33,3 @@ test('a custom front end on the same host signs in and out', async ({ page, sana
   await page.getByRole('button', { name: 'Sign out' }).click()
   await expect(page.getByRole('status')).toHaveText('Sign in with a code.')
 })
-
-const programs: Record<string, [command: string, args: string[], folder: string]> = {
-  Node: [process.execPath, ['app.mjs'], 'node'],
-  Go: ['go', ['run', '.'], 'go'],
-}
-
-for (const [name, [command, args, folder]] of Object.entries(programs)) {
-  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures
-  test(`an app in ${name} reads its user from the headers and requires them`, async ({}) => {
-    const port = await freePort()
-    const env = { ...process.env, PORT: String(port) }
-    const cwd = join(root, 'examples/your-app', folder)
-    const app = spawn(command, args, { cwd, env, stdio: 'ignore', detached: true })
-    const exited = once(app, 'exit')
-    const get = (headers = {}) =>
-      fetch(`http://127.0.0.1:${port}/`, { headers }).catch(() => undefined)
-    try {
-      await waitFor(async () => (await get()) !== undefined, { timeout: 60_000 })
-      expect((await get())?.status).toBe(403)
-      const identity = {
-        'Remote-User': 'ada@example.org',
-        'Remote-Email': 'ada@example.org',
-        'Remote-Name': 'Ada',
-        'Remote-Groups': 'ops,staff',
-        'Remote-Id': '7b0c4a52-6f0e-4c1e-9d5c-0e6a7a3d2f10',
-      }
-      const response = await get(identity)
-      expect(await response?.json()).toEqual({
-        id: identity['Remote-Id'],
-        email: 'ada@example.org',
-        name: 'Ada',
-        groups: ['ops', 'staff'],
-      })
-    } finally {
-      process.kill(-(app.pid ?? 0), 'SIGKILL')
-      await exited
-    }
-  })
-}

@@ -82,7 +82,7 @@ test.describe('two releases side by side', () => {
     database,
     folder,
   }) => {
-    const proxy = await RoundRobinProxy.start()
+    const proxy = await new RoundRobinProxy().listen()
     const options = { databaseUrl: database.url, folder, publicUrl: proxy.url, hops: 1 }
     const release = await buildAnotherRelease()
     const sana = await Server.start(options)

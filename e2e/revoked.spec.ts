@@ -1,17 +1,6 @@
 import { expect } from '@playwright/test'
-import { readCode } from './support/mail'
 import { test } from './support/test'
-import {
-  address,
-  button,
-  codeField,
-  expectSignedIn,
-  heading,
-  requestCode,
-  signIn,
-} from './support/walk'
-
-const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
+import { button, firefox, heading, signIn, signInToo } from './support/walk'
 
 test('a browser whose session was revoked shows the reason until the next sign-in', async ({
   page,
@@ -22,10 +11,7 @@ test('a browser whose session was revoked shows the reason until the next sign-i
   await signIn(page, sana.url)
   const other = await browser.newContext({ userAgent: firefox, baseURL: url })
   const otherPage = await other.newPage()
-  await requestCode(otherPage)
-  const { code } = await readCode(sana.url, address, 2)
-  await codeField(otherPage).fill(code)
-  await expectSignedIn(otherPage)
+  await signInToo(otherPage, sana)
   const status = await otherPage.evaluate(
     async () => (await fetch('/api/sessions', { method: 'DELETE' })).status,
   )
@@ -39,11 +25,7 @@ test('a browser whose session was revoked shows the reason until the next sign-i
   await page.reload()
   await expect(reason).toBeVisible()
 
-  await page.getByLabel('Email address').fill(address)
-  await button(page, 'Email me a code').click()
-  await expect(heading(page, 'Check your email')).toBeVisible()
-  await codeField(page).fill((await readCode(sana.url, address, 3)).code)
-  await expectSignedIn(page)
+  await signInToo(page, sana, 3)
   await button(page, 'Sign out').click()
   await expect(heading(page, 'Sign in')).toBeVisible()
   await page.reload()

@@ -3,9 +3,8 @@ import { expect, type Page } from '@playwright/test'
 import { ageSignIns } from './support/database'
 import { readCode } from './support/mail'
 import { test as base } from './support/test'
-import { address, button, heading, signIn, signInToo } from './support/walk'
+import { address, button, firefox, heading, signIn, signInToo } from './support/walk'
 
-const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
 const items = (page: Page) => page.getByRole('main').getByRole('listitem')
 
 /** Adds a second browser that is signed in, for the tests that use it. */

@@ -2,9 +2,8 @@
 // a concurrent sign-out. The requests interleave differently each time, so each test repeats them
 // many times.
 import { expect, type Page } from '@playwright/test'
-import { waitFor } from '../scripts/lib/interrupt.mjs'
 import { ageSignIns } from './support/database'
-import { type Mail, otherCode } from './support/mail'
+import { codesTo, otherCode, readCode } from './support/mail'
 import { test } from './support/test'
 import { address, button, heading, signIn } from './support/walk'
 
@@ -20,20 +19,9 @@ test.beforeEach(({ context }) =>
   context.addInitScript(() => (HTMLAnchorElement.prototype.click = () => {})),
 )
 
-async function mailsTo(serverUrl: string): Promise<Mail[]> {
-  const mails: Mail[] = await (await fetch(`${serverUrl}/dev/inbox.json`)).json()
-  return mails.filter(({ to, subject }) => to === address && /^\d{6}/.test(subject))
-}
-
-/** The code of the newest mail, once there are more than `before`. */
+/** Reads the code of the newest mail, once there are more than `before`. */
 async function newCode(serverUrl: string, before: number): Promise<string> {
-  const find = async () => {
-    const mails = await mailsTo(serverUrl)
-    return mails.length > before ? mails[0]?.subject.slice(0, 6) : undefined
-  }
-  const code = await waitFor(find, { timeout: 15_000 })
-  if (!code) throw new Error('no code arrived')
-  return code
+  return (await readCode(serverUrl, address, before + 1)).code
 }
 
 /**
@@ -113,7 +101,7 @@ test('two tabs step up at once, with concurrent reads and writes, and stay signe
 
   for (let round = 0; round < rounds; round++) {
     await ageSignIns(database.url, page)
-    const before = (await mailsTo(sana.url)).length
+    const before = (await codesTo(sana.url, address)).length
     await Promise.all(tabs.map(startStepUp))
     const code = await newCode(sana.url, before)
     const work = await Promise.all(tabs.map(keepBusy))
@@ -142,7 +130,7 @@ test('a concurrent sign-out in another tab wins over a step-up', async ({
   const tab = await context.newPage()
 
   for (let round = 0; round < rounds; round++) {
-    const atSignIn = (await mailsTo(sana.url)).length
+    const atSignIn = (await codesTo(sana.url, address)).length
     await page.goto('/')
     await page.getByLabel('Email address').fill(address)
     await button(page, 'Email me a code').click()
@@ -150,7 +138,7 @@ test('a concurrent sign-out in another tab wins over a step-up', async ({
     await expect(heading(page, 'Your account')).toBeVisible()
     await ageSignIns(database.url, page)
     await Promise.all([page.goto('/account'), tab.goto('/')])
-    const before = (await mailsTo(sana.url)).length
+    const before = (await codesTo(sana.url, address)).length
     await startStepUp(page)
     const code = await newCode(sana.url, before)
     // In every other round the first code is wrong: the sign-out then meets a challenge with a used

@@ -17,25 +17,34 @@ export interface CodeMail {
 
 const codeFirst = /^\d{6,8}/
 
+/** The mails to `address`, newest first. */
+export async function mailsTo(serverUrl: string, address: string): Promise<Mail[]> {
+  const response = await fetch(`${serverUrl}/dev/inbox.json`)
+  const mails: Mail[] = await response.json()
+  return mails.filter(({ to }) => to === address)
+}
+
 /** Waits for a mail to `address` whose subject contains `words`. */
 export async function readMail(serverUrl: string, address: string, words: string): Promise<Mail> {
   const find = async () => {
-    const response = await fetch(`${serverUrl}/dev/inbox.json`)
-    const mails: Mail[] = await response.json()
-    return mails.find(({ to, subject }) => to === address && subject.includes(words))
+    const mails = await mailsTo(serverUrl, address)
+    return mails.find(({ subject }) => subject.includes(words))
   }
   const mail = await waitFor(find, { timeout: 15_000 })
   if (!mail) throw new Error(`no mail to ${address} about ${words}`)
   return mail
 }
 
+/** The mails with codes to `address`, newest first. */
+export async function codesTo(serverUrl: string, address: string): Promise<Mail[]> {
+  return (await mailsTo(serverUrl, address)).filter(({ subject }) => codeFirst.test(subject))
+}
+
 /** Waits until there are `count` codes for `address` and reads the newest. */
 export async function readCode(serverUrl: string, address: string, count = 1): Promise<CodeMail> {
   const find = async () => {
-    const response = await fetch(`${serverUrl}/dev/inbox.json`)
-    const mails: Mail[] = await response.json()
-    const own = mails.filter(({ to, subject }) => to === address && codeFirst.test(subject))
-    return own.length >= count ? own[0] : undefined
+    const codes = await codesTo(serverUrl, address)
+    return codes.length >= count ? codes[0] : undefined
   }
   const mail = await waitFor(find, { timeout: 15_000 })
   const code = mail?.subject.match(codeFirst)?.[0]

@@ -101,7 +101,7 @@ function reportLostFocus() {
  * The data that the page has stored for scripts to read, except the address that signed in last and
  * the chosen language.
  */
-export function storedInBrowser(page: Page): Promise<string[]> {
+function storedInBrowser(page: Page): Promise<string[]> {
   return page.evaluate(async () => [
     ...Object.keys(localStorage).filter((name) => !['email', 'language'].includes(name)),
     ...Object.keys(sessionStorage),

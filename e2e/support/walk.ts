@@ -6,6 +6,9 @@ import type { Server } from './server'
 /** It differs from the example in the form. */
 export const address = 'mary@example.org'
 
+/** The user agent of a browser that the pages call Firefox on Linux. */
+export const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'
+
 export const codeField = (page: Page) => page.getByLabel('6-digit code')
 export const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name })
 export const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
