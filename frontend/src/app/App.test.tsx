@@ -1,69 +1,26 @@
-import { cleanup, fireEvent, render, screen } from '@testing-library/preact'
-import {
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  type MockInstance,
-  test,
-  vi,
-} from 'vitest'
+import { cleanup, fireEvent, screen } from '@testing-library/preact'
+import { describe, expect, test, vi } from 'vitest'
 import type { SignedOut } from '../shared/api/http'
 import { use } from '../shared/i18n/text'
 import { allTexts } from '../shared/testing/catalogues'
 import {
   codeRequest,
-  event,
-  FakeServer,
-  html,
   json,
   noContent,
   noPendingCode,
   notSignedIn,
   pendingCode,
-  type Reply,
   signedIn,
   unavailable,
 } from '../shared/testing/server'
 import { advance, settle, setVisibility } from '../shared/testing/time'
-import { App } from './App'
-import { loadPages } from './lazyPages'
+import { field, heading, open, press, session, type } from './openSignedIn'
 
-const session = 'GET /api/auth/session'
-
-async function open(url: string, replies: Record<string, Reply | Reply[]> = {}) {
-  history.replaceState(null, '', url)
-  const server = new FakeServer(replies)
-  render(<App />)
-  await settle()
-  return server
-}
-const field = () => screen.getByLabelText<HTMLInputElement>('Email address')
-const heading = () => screen.getByRole('heading', { level: 1 })
-const press = async (name: string) => {
-  fireEvent.click(screen.getByRole('button', { name }))
-  await settle()
-}
 const go = async (path: string) => {
   history.pushState(null, '', path)
   dispatchEvent(new PopStateEvent('popstate'))
   await settle()
 }
-const type = async (label: string, value: string) => {
-  fireEvent.input(screen.getByLabelText(label), { target: { value } })
-  await settle()
-}
-
-beforeAll(async () => {
-  await loadPages()
-})
-
-beforeEach(() => {
-  // happy-dom has no layout to scroll.
-  globalThis.scrollTo = () => {}
-})
-
 test('a sign-in leads from the address over the code to the home page', async () => {
   await open('/', {
     [session]: [notSignedIn(), json(signedIn)],
@@ -119,160 +76,10 @@ test('a sign-in returns to the requested page, also after a reload of the code p
   expect(location.pathname + location.search).toBe('/account?tab=mail')
 })
 
-describe('a visitor from an app', () => {
-  const enter = '/enter?host=wiki.example.org&path=%2Fpage&nonce_hash=abc'
-  const fromWiki = `/?next=${encodeURIComponent(enter)}`
-  const app = { 'GET /api/apps/{host}': json({ id: 'wiki', name: 'Wiki' }) }
-  let navigated: MockInstance<(url: string | URL) => void>
-  beforeEach(() => {
-    navigated = vi.spyOn(location, 'replace').mockImplementation(() => {})
-  })
-  afterEach(() => navigated.mockRestore())
-
-  test('sees the name of the app, requests a code for it, and returns there', async () => {
-    const server = await open(fromWiki, {
-      ...app,
-      [session]: [notSignedIn(), json(signedIn)],
-      'POST /api/auth/code': json(codeRequest(), 202),
-      'GET /api/auth/code': json(pendingCode()),
-      'POST /api/auth/verify': json({ ...signedIn, created: true }),
-    })
-    await settle()
-    expect(screen.getByText('Sign in to continue to Wiki.')).toBeTruthy()
-    await type('Email address', 'grace@example.org')
-    await press('Email me a code')
-    expect(server.requests.find(({ call }) => call === 'POST /api/auth/code')?.body).toEqual({
-      email: 'grace@example.org',
-      arrival: { host: 'wiki.example.org', path: '/page', nonce_hash: 'abc' },
-    })
-    await type('6-digit code', '123456')
-    expect(navigated).toHaveBeenCalledWith(enter)
-  })
-
-  test('that is signed in continues at once', async () => {
-    await open(fromWiki, { [session]: json(signedIn) })
-    expect(navigated).toHaveBeenCalledWith(enter)
-  })
-
-  test('that needs a fresh sign-in enters a code first', async () => {
-    await open(`${fromWiki}&fresh=1`, {
-      [session]: json(signedIn),
-      'POST /api/auth/code': json(codeRequest(), 202),
-      'GET /api/auth/code': json(pendingCode()),
-      'POST /api/auth/verify': json({ ...signedIn, created: false }),
-    })
-    expect(navigated).not.toHaveBeenCalled()
-    await type('6-digit code', '123456')
-    expect(navigated).toHaveBeenCalledWith(enter)
-  })
-
-  test('returns with the link in the mail, which also names the app', async () => {
-    await open('/verify#c=123456', {
-      [session]: [notSignedIn(), json(signedIn)],
-      'GET /api/auth/code': json(pendingCode({ app: { id: 'wiki', name: 'Wiki', enter } })),
-      'POST /api/auth/verify': json({ ...signedIn, created: false }),
-    })
-    expect(screen.getByText('Sign in to continue to Wiki.')).toBeTruthy()
-    await press('Sign in')
-    expect(navigated).toHaveBeenCalledWith(enter)
-  })
-})
-
-test('the start page lists the apps that the user may open', async () => {
-  await open('/', {
-    [session]: json(signedIn),
-    'GET /api/apps': json({
-      apps: [
-        { id: 'wiki', name: 'Wiki', host: 'wiki.example.org' },
-        { id: 'previews', name: 'Previews' },
-      ],
-    }),
-  })
-  expect(screen.getByRole('heading', { name: 'Your apps' })).toBeTruthy()
-  expect(screen.getByRole<HTMLAnchorElement>('link', { name: 'Wiki' }).host).toBe(
-    'wiki.example.org',
-  )
-  expect(screen.getByText('Previews').closest('a')).toBeNull()
-})
-
 test('A-27: a sign-in leads to no other origin', async () => {
   await open('/?next=%2F%2Fevil.example', { [session]: json(signedIn) })
   expect(location.pathname).toBe('/')
   expect(heading().textContent).toBe('Hello, Grace')
-})
-
-test.each([
-  ['a 503', unavailable(), 'Sana is temporarily unavailable.'],
-  ['a page of a proxy', html(502), 'We can’t reach Sana right now.'],
-  ['a lost network', 'lost' as const, 'We can’t reach Sana right now.'],
-])('%s does not sign users out: it is reported and retried', async (_, reply, words) => {
-  const server = await open('/', { [session]: [json(signedIn), reply, json(signedIn)] })
-  await setVisibility('visible')
-  expect(heading().textContent).toBe('Hello, Grace')
-  expect(screen.getByText(new RegExp(words))).toBeTruthy()
-  await advance(1000)
-  expect(server.count(session)).toBe(3)
-  expect(screen.queryByText(new RegExp(words))).toBeNull()
-})
-
-describe('an error of the program', () => {
-  const fault = 'Something went wrong on our side.'
-  const breakBrowser = () => {
-    vi.stubGlobal('reportError', vi.fn())
-    vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => {
-      throw new TypeError('AbortSignal.timeout is not a function')
-    })
-  }
-
-  test('during a read is not shown as a network error', async () => {
-    breakBrowser()
-    await open('/')
-    expect(screen.getByRole('alert').textContent).toBe(fault)
-    expect(reportError).toHaveBeenCalledWith(expect.any(TypeError))
-  })
-
-  test('during a submit is shown beside the form', async () => {
-    await open('/', { [session]: notSignedIn() })
-    breakBrowser()
-    await type('Email address', 'ada@example.org')
-    await press('Email me a code')
-    expect(screen.getByRole('alert').textContent).toBe(fault)
-    expect(screen.getByLabelText<HTMLInputElement>('Email address').value).toBe('ada@example.org')
-  })
-
-  test('during rendering is shown instead of the page', async () => {
-    vi.stubGlobal('reportError', vi.fn())
-    const broken = event(0, 'signed_in', { at: 'no time' })
-    await open('/', {
-      [session]: json(signedIn),
-      'GET /api/account/events': json({ events: [broken] }),
-    })
-    expect(screen.getByRole('alert').textContent).toBe(fault)
-    expect(screen.getByRole('button', { name: 'Try again' })).toBeTruthy()
-    expect(reportError).toHaveBeenCalledWith(expect.any(RangeError))
-  })
-})
-
-test('a 503 on arrival keeps the page and retries', async () => {
-  await open('/', { [session]: [unavailable(), unavailable(), json(signedIn)] })
-  expect(screen.getByRole('alert').textContent).toContain('Sana is temporarily unavailable.')
-  await advance(1000)
-  await advance(2000)
-  expect(heading().textContent).toBe('Hello, Grace')
-})
-
-test('a button retries at once', async () => {
-  await open('/', { [session]: [unavailable({ retry_after: 30 }), notSignedIn()] })
-  await press('Try again')
-  expect(heading().textContent).toBe('Sign in')
-})
-
-test('errors while the sign-in form is open keep the typed text', async () => {
-  await open('/', { [session]: [notSignedIn(), unavailable(), notSignedIn()] })
-  await type('Email address', 'ada@exam')
-  await setVisibility('visible')
-  expect(screen.getByText(/We’ll keep trying/)).toBeTruthy()
-  expect(screen.getByLabelText<HTMLInputElement>('Email address').value).toBe('ada@exam')
 })
 
 test('a sign-in in another tab is noticed on return', async () => {
@@ -357,7 +164,7 @@ test('a session that began and was revoked on one page shows the reason too', as
   await go('/nowhere')
   await go('/')
   expect(screen.getByText(whyIdle)).toBeTruthy()
-  expect(screen.getByLabelText<HTMLInputElement>('Email address').value).toBe('grace@example.org')
+  expect(field('Email address').value).toBe('grace@example.org')
 })
 
 test.each([
@@ -365,13 +172,13 @@ test.each([
   ['becomes known', [notSignedIn(), notSignedIn({ signed_out: idle })]],
 ])('typed text and focus stay when the reason %s', async (_, replies) => {
   await open('/', { [session]: replies })
-  const field = screen.getByLabelText<HTMLInputElement>('Email address')
-  field.focus()
+  const email = field('Email address')
+  email.focus()
   await type('Email address', 'ada@exam')
-  const select = vi.spyOn(field, 'select')
+  const select = vi.spyOn(email, 'select')
   await setVisibility('visible')
-  expect(document.activeElement).toBe(field)
-  expect(field.value).toBe('ada@exam')
+  expect(document.activeElement).toBe(email)
+  expect(email.value).toBe('ada@exam')
   expect(select).not.toHaveBeenCalled()
 })
 
@@ -385,7 +192,7 @@ test("a sign-out removes the user's data, even if the network fails afterwards",
   expect(document.body.textContent).not.toContain('grace@example.org')
   await advance(1000)
   expect(screen.getByText('You’ve signed out.')).toBeTruthy()
-  expect(screen.getByLabelText<HTMLInputElement>('Email address').value).toBe('')
+  expect(field('Email address').value).toBe('')
   expect(document.activeElement).toBe(heading())
 })
 
@@ -419,14 +226,7 @@ test('the form keeps the address after a session is lost', async () => {
   await press('Email me a code')
   await advance(1000)
   expect(screen.getByText(/no longer valid in this browser/)).toBeTruthy()
-  expect(screen.getByLabelText<HTMLInputElement>('Email address').value).toBe('grace@example.org')
-})
-
-test('a restored network is used at once', async () => {
-  await open('/', { [session]: [unavailable({ retry_after: 30 }), json(signedIn)] })
-  dispatchEvent(new Event('online'))
-  await settle()
-  expect(heading().textContent).toBe('Hello, Grace')
+  expect(field('Email address').value).toBe('grace@example.org')
 })
 
 test('a lost sign-in leads to the form, with the reason and the address', async () => {
@@ -438,7 +238,7 @@ test('a lost sign-in leads to the form, with the reason and the address', async 
   await type('6-digit code', '123456')
   expect(location.pathname).toBe('/')
   expect(screen.getByText(/no longer valid in this browser/)).toBeTruthy()
-  expect(screen.getByLabelText<HTMLInputElement>('Email address').value).toBe('grace@example.org')
+  expect(field('Email address').value).toBe('grace@example.org')
 })
 
 test('an unknown path shows a page with a link to the start', async () => {
@@ -453,13 +253,13 @@ describe('the address that signed in last', () => {
   test('is filled in on the next visit, and removed for another user', async () => {
     localStorage.setItem('email', 'grace@example.org')
     await open('/', { [session]: notSignedIn() })
-    expect(field().value).toBe('grace@example.org')
+    expect(field('Email address').value).toBe('grace@example.org')
     const reload = vi.spyOn(location, 'reload').mockReturnValue()
     await press('Not you? Use a different email address')
     expect(reload).toHaveBeenCalledOnce()
     cleanup()
     await open('/', { [session]: notSignedIn() })
-    expect(field().value).toBe('')
+    expect(field('Email address').value).toBe('')
   })
 
   test('is stored by a sign-in, not by a code request', async () => {
@@ -469,7 +269,7 @@ describe('the address that signed in last', () => {
       'GET /api/auth/code': json(pendingCode()),
       'POST /api/auth/verify': json({ ...signedIn, created: true }),
     })
-    fireEvent.input(field(), { target: { value: 'grace@example.org' } })
+    fireEvent.input(field('Email address'), { target: { value: 'grace@example.org' } })
     await press('Email me a code')
     expect(localStorage.getItem('email')).toBeNull()
     fireEvent.input(screen.getByLabelText('6-digit code'), { target: { value: '123456' } })

@@ -13,8 +13,8 @@ import { loadPages } from './lazyPages'
 
 export const session = 'GET /api/auth/session'
 
-/** Opens one of the pages of signed-in users, with the name and address of Grace. */
-export async function openSignedIn(
+/** Opens a page. */
+export async function open(
   path: string,
   replies: Record<string, Reply | Reply[]> = {},
 ): Promise<FakeServer> {
@@ -22,15 +22,23 @@ export async function openSignedIn(
   // happy-dom has no layout to scroll.
   globalThis.scrollTo = () => {}
   history.replaceState(null, '', path)
-  const server = new FakeServer({
+  const server = new FakeServer(replies)
+  render(<App />)
+  await settle()
+  return server
+}
+
+/** Opens one of the pages of signed-in users, with the name and address of Grace. */
+export function openSignedIn(
+  path: string,
+  replies: Record<string, Reply | Reply[]> = {},
+): Promise<FakeServer> {
+  return open(path, {
     [session]: json(signedIn),
     'GET /api/account': json(account),
     'GET /api/account/email': noPendingCode(),
     ...replies,
   })
-  render(<App />)
-  await settle()
-  return server
 }
 
 export const heading = () => screen.getByRole('heading', { level: 1 })

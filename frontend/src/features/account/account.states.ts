@@ -3,37 +3,14 @@ import {
   account,
   codeRequest,
   noMail,
-  passkey,
   pendingCode,
   serverTime,
   signedIn,
-  unusedKey,
-  unusedPasskey,
-  usedKey,
 } from '../../shared/testing/server'
 import { type Responses, refused, type State } from '../../shared/testing/states'
-
-type Shows = State['shows']
-const nothingPending = refused(404, 'no_pending_code')
-const stale = refused(403, 'reauthentication_required')
-
-const page = (
-  name: string,
-  shows: Shows,
-  responses: Responses = {},
-  actions: State['actions'] = [],
-): State => ({
-  name,
-  path: '/account',
-  responses: {
-    'GET /api/auth/session': signedIn,
-    'GET /api/account': account,
-    'GET /api/account/email': nothingPending,
-    ...responses,
-  },
-  actions,
-  shows,
-})
+import { keyStates } from './keyStates'
+import { nothingPending, page, type Shows, stale } from './pageState'
+import { one, passkeyStates, withPasskeys } from './passkeyStates'
 
 // The buttons of the page, from top to bottom.
 const save = { press: 0 }
@@ -88,127 +65,6 @@ const tried = (
       'GET /api/account/email': [fresh(), nothingPending],
     },
     [typed],
-  )
-
-const keyApps = [
-  { id: 'wiki', name: 'Wiki' },
-  { id: 'grafana', name: 'Grafana' },
-]
-const noKeys = { access_keys: [], apps: keyApps }
-const someKeys = { access_keys: [usedKey, unusedKey], apps: keyApps }
-const madeKey = {
-  key: `sana_key_${'Zk3-xQ_9'.repeat(5)}Ab1`,
-  access_key: { ...usedKey, id: 'c'.repeat(32) },
-}
-const withKeys = (
-  name: string,
-  shows: Shows,
-  responses: Responses = {},
-  actions: State['actions'] = [],
-): State => page(name, shows, { 'GET /api/account/access-keys': someKeys, ...responses }, actions)
-const withoutKeys = (
-  name: string,
-  shows: Shows,
-  responses: Responses = {},
-  actions: State['actions'] = [],
-): State => page(name, shows, { 'GET /api/account/access-keys': noKeys, ...responses }, actions)
-const askForKey = { press: 2 }
-const createKey = { press: 2, on: 'keys.nameHint' } as const
-const creating = (
-  name: string,
-  shows: Shows,
-  answer: NonNullable<Responses['POST /api/account/access-keys']>,
-  more: State['actions'] = [],
-): State =>
-  withoutKeys(
-    name,
-    shows,
-    {
-      'POST /api/account/access-keys': answer,
-      'GET /api/account/access-keys':
-        answer === madeKey ? [noKeys, { ...noKeys, access_keys: [usedKey] }] : noKeys,
-    },
-    [askForKey, { type: 'Backup', into: 1 }, createKey, ...more],
-  )
-const copy = { press: 2, on: 'keys.made' } as const
-const doneWithKey = { press: 3, on: 'keys.made' } as const
-const deleteKey = { press: 2 }
-const deletingKey = (
-  name: string,
-  shows: Shows,
-  answer: NonNullable<Responses['DELETE /api/account/access-keys/{id}']>,
-): State =>
-  withKeys(
-    name,
-    shows,
-    {
-      'DELETE /api/account/access-keys/{id}': answer,
-      'GET /api/account/access-keys': [someKeys, { ...someKeys, access_keys: [unusedKey] }],
-    },
-    [deleteKey],
-  )
-
-const one = { passkeys: [passkey], codes_for: 'sign_in' as const, can_restrict: true }
-const two = { ...one, passkeys: [passkey, unusedPasskey] }
-const restricted = { ...two, codes_for: 'recovery' as const }
-const withPasskeys = (
-  name: string,
-  shows: Shows,
-  list: NonNullable<Responses['GET /api/account/passkeys']>,
-  responses: Responses = {},
-  actions: State['actions'] = [],
-): State => ({
-  ...page(name, shows, { 'GET /api/account/passkeys': list, ...responses }, actions),
-  passkeys: 'succeeds',
-})
-const rename = { press: 2 }
-const removePasskey = { press: 3 }
-const addPasskey = { press: 2 }
-const none = { ...one, passkeys: [] }
-const adding = (
-  name: string,
-  shows: Shows,
-  passkeys: NonNullable<State['passkeys']>,
-  responses: Responses = {},
-): State => ({
-  ...withPasskeys(name, shows, none, { 'POST /api/account/passkeys': passkey, ...responses }, [
-    addPasskey,
-  ]),
-  passkeys,
-})
-const renaming = (
-  name: string,
-  shows: Shows,
-  answer: NonNullable<Responses['PATCH /api/account/passkeys/{id}']>,
-): State =>
-  withPasskeys(name, shows, one, { 'PATCH /api/account/passkeys/{id}': answer }, [
-    rename,
-    { type: 'Phone', into: 1 },
-    { press: 2, on: 'action.cancel' },
-  ])
-const removing = (
-  name: string,
-  shows: Shows,
-  answer: NonNullable<Responses['DELETE /api/account/passkeys/{id}']>,
-): State =>
-  withPasskeys(
-    name,
-    shows,
-    [two, { ...one, passkeys: [unusedPasskey] }],
-    { 'DELETE /api/account/passkeys/{id}': answer },
-    [removePasskey],
-  )
-const codesFor = (
-  name: string,
-  shows: Shows,
-  answer: NonNullable<Responses['PUT /api/account/codes']>,
-): State =>
-  withPasskeys(
-    name,
-    shows,
-    answer === 'done' ? [two, restricted] : two,
-    { 'PUT /api/account/codes': answer },
-    [{ press: 7 }],
   )
 
 const exported = {
@@ -349,106 +205,8 @@ export const states: State[] = [
     ...tried('address changed', 'account.changed', { ...account, email: 'grace@example.net' }),
   },
 
-  withPasskeys('no passkey yet', 'passkeys.intro', none),
-  withPasskeys('one passkey', 'passkeys.synced', one),
-  withPasskeys('passkeys', 'codes.restrict', two),
-  withPasskeys('codes for recovery only', 'codes.allow', restricted),
-  withPasskeys('recovery under way', 'recovery.notYou', {
-    ...restricted,
-    recovery: { now: serverTime(0), ends_at: serverTime(80_000) },
-  }),
-  { ...withPasskeys('passkeys in a browser without', 'passkeys.synced', two), passkeys: undefined },
-  withPasskeys('passkey with a long name', 'passkeys.synced', {
-    ...one,
-    passkeys: [{ ...passkey, name: 'Wolfeschlegelsteinhausenbergerdorff'.repeat(2) }],
-  }),
-  withPasskeys('passkeys unavailable', 'error.weRetry', refused(503, 'unavailable')),
-  adding('adding a passkey', 'passkeys.waiting', 'pending'),
-  adding('passkey added', 'activity.passkey_added', 'succeeds', {
-    'GET /api/account/passkeys': [none, one],
-  }),
-  adding('passkey not made', 'passkeys.add', 'cancelled'),
-  adding('passkey that is there already', 'passkeys.known', 'registered'),
-  adding('too many passkeys', 'problem.too_many_passkeys', 'succeeds', {
-    'GET /api/account/passkeys/options': refused(409, 'too_many_passkeys'),
-  }),
-  adding('passkey that wants a fresh sign-in', 'proof.title', 'pending', {
-    'GET /api/account/passkeys/options': stale,
-  }),
-  withPasskeys('renaming a passkey', 'action.cancel', one, {}, [rename]),
-  renaming('saving the name of a passkey', 'error.working', 'never'),
-  renaming('name of the passkey refused', 'problem.invalid_name', refused(400, 'invalid_name')),
-  withPasskeys('passkey not renamed after all', 'passkeys.rename', one, {}, [
-    rename,
-    { press: 3, on: 'action.cancel' },
-  ]),
-  removing('removing a passkey', 'error.working', 'never'),
-  removing('passkey removed', 'activity.passkey_removed', 'done'),
-  removing('passkey not removed', 'error.pressAgain', refused(503, 'unavailable')),
-  codesFor('keeping codes for recovery', 'error.working', 'never'),
-  codesFor('codes kept for recovery', 'codes.allow', 'done'),
-  codesFor(
-    'codes not kept for recovery',
-    'problem.out_of_step',
-    refused(409, 'two_passkeys_needed'),
-  ),
-
-  withoutKeys('no access keys', 'keys.none'),
-  withKeys('access keys', 'keys.used'),
-  withKeys('access keys of an app that takes no more', 'keys.used', {
-    'GET /api/account/access-keys': { ...someKeys, apps: [] },
-  }),
-  withKeys('access key with a long name', 'keys.used', {
-    'GET /api/account/access-keys': {
-      access_keys: [
-        {
-          ...usedKey,
-          name: 'Wolfeschlegelsteinhausenbergerdorff'.repeat(2),
-          last_used_ip: '2001:db8:1234:5678:9abc:def0:1234:5678',
-        },
-      ],
-      apps: keyApps,
-    },
-  }),
-  withKeys('access keys unavailable', 'error.weRetry', {
-    'GET /api/account/access-keys': refused(503, 'unavailable'),
-  }),
-  withKeys(
-    'access keys, perhaps old',
-    'error.weRetry',
-    { 'GET /api/account/access-keys': [someKeys, 'lost'] },
-    [{ returns: true }],
-  ),
-  withoutKeys('asking for an access key', 'keys.nameHint', {}, [askForKey]),
-  withoutKeys('access key without a name', 'keys.nameEmpty', {}, [askForKey, createKey]),
-  withoutKeys('access key not asked for after all', 'keys.none', {}, [
-    askForKey,
-    { press: 3, on: 'keys.nameHint' },
-  ]),
-  creating('creating an access key', 'error.working', 'never'),
-  creating('access key created', 'keys.made', madeKey),
-  creating('access key copied', 'keys.copied', madeKey, [copy]),
-  { ...creating('access key not copied', 'keys.notCopied', madeKey, [copy]), without: 'clipboard' },
-  creating('access key put away', 'keys.used', madeKey, [doneWithKey]),
-  creating('name of the access key refused', 'problem.invalid_name', refused(400, 'invalid_name')),
-  creating('access key not created', 'error.pressAgain', refused(503, 'unavailable')),
-  creating('too many access keys', 'keys.tooMany', refused(429, 'too_many_requests')),
-  creating(
-    'too many access keys in an hour',
-    'problem.too_many_requests',
-    refused(429, 'too_many_requests', { retry_after: 754 }),
-  ),
-  creating('access key of an app that is gone', 'problem.out_of_step', refused(404, 'not_found')),
-  withoutKeys(
-    'access key that wants a fresh code',
-    'page.loading',
-    { 'POST /api/account/access-keys': stale, 'POST /api/auth/code': 'never' },
-    [askForKey, { type: 'Backup', into: 1 }, createKey],
-  ),
-  deletingKey('deleting an access key', 'error.working', 'never'),
-  deletingKey('access key deleted', 'keys.deleted', 'done'),
-  deletingKey('access key not deleted', 'error.pressAgain', refused(503, 'unavailable')),
-  deletingKey('deletion of an access key without an answer', 'error.weRetry', 'lost'),
+  ...passkeyStates,
+  ...keyStates,
 
   page('downloading', 'error.working', { 'GET /api/account/export': 'never' }, [download]),
   page('downloaded', 'account.downloaded', { 'GET /api/account/export': exported }, [download]),
