@@ -19,7 +19,6 @@ type appBrowser struct {
 	i      *instance
 	client *http.Client
 	jar    *cookiejar.Jar
-	ip     string
 
 	mu    sync.Mutex
 	lost  func(url *url.URL, cookie *http.Cookie) bool // cookies that the browser does not keep
@@ -32,7 +31,7 @@ func newAppBrowser(t *testing.T, i *instance) *appBrowser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &appBrowser{t: t, i: i, jar: jar, ip: "198.51.100.7"}
+	s := &appBrowser{t: t, i: i, jar: jar}
 	s.client = &http.Client{Jar: lossyJar{s}, Transport: s, Timeout: harness.Deadline}
 	return s
 }
@@ -82,10 +81,8 @@ func (s *appBrowser) forward(r *http.Request, to, host string) (*http.Response, 
 	}
 	sent := r.Clone(r.Context())
 	sent.URL, sent.Host = u, host
-	sent.Header.Set("X-Forwarded-For", s.ip)
-	if host != "sana-gate" {
-		sent.Header.Set("X-Forwarded-For", s.ip)
-	} else {
+	sent.Header.Set("X-Forwarded-For", "198.51.100.7")
+	if host == "sana-gate" {
 		sent.Header.Set("X-Forwarded-Proto", "https")
 	}
 	response, err := http.DefaultTransport.RoundTrip(sent)

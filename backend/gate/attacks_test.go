@@ -170,15 +170,12 @@ func TestGate_TargetLeadsToItsOwnHostOnly(t *testing.T) {
 	id, _ := i.signIn(t, ada)
 	cookie := i.cookie(t, wiki, id)
 	for _, target := range []string{
-		"//evil.example/", `/\evil.example`, "/\tevil", "https://evil.example/", "*", "?a",
+		"//evil.example/", `/\evil.example`, "https://evil.example/", "*", "?a",
 		"/" + strings.Repeat("a", 3000),
 		"/_sana/start?path=/", "/ä", "%", "",
 	} {
 		q := gateRequest{family: "forward", app: "wiki", host: wiki, page: true,
 			change: set("X-Forwarded-Uri", target)}
-		if strings.ContainsRune(target, '\t') {
-			continue // net/http refuses to send it
-		}
 		const want = "https://" + wiki + "/_sana/start?path=%2F"
 		if a := i.request(t, q); a.header.Get("Location") != want {
 			t.Errorf("target %.40q leads to %q, want %q", target, a.header.Get("Location"), want)

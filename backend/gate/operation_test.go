@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -24,14 +25,8 @@ func TestGate_IdentityHeadersFollowTheAccount(t *testing.T) {
 	}
 	i.reload(t, "apps file reloaded", 1)
 	for _, name := range []string{"", "Zoë <b>", ""} {
-		if name != "" {
-			b.Rename(name).Want(http.StatusOK)
-		}
-		want := name
-		if name == "" {
-			b.Rename("").Want(http.StatusOK)
-			want = "bob@other.example"
-		}
+		b.Rename(name).Want(http.StatusOK)
+		want := cmp.Or(name, "bob@other.example")
 		a := i.request(t,
 			gateRequest{family: "nginx", app: "trial", host: "trial.example.org", cookie: cookie})
 		if got := a.header.Get("Remote-Name"); got != want ||

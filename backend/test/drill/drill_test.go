@@ -2,7 +2,6 @@ package drill
 
 import (
 	"bytes"
-	"encoding/json"
 	"flag"
 	"os"
 	"sync"
@@ -14,9 +13,8 @@ import (
 )
 
 var (
-	update   = flag.Bool("update", false, "write docs/contrast.md instead of comparing with it")
-	jsonFile = flag.String("json", "", "write what happened to this file")
-	show     = flag.Bool("show", false, "print what happened")
+	update = flag.Bool("update", false, "write docs/contrast.md instead of comparing with it")
+	show   = flag.Bool("show", false, "print what happened")
 )
 
 // page is the document with the comparison.
@@ -89,15 +87,6 @@ func (r *report) publish(t *testing.T) {
 	if *show {
 		_, _ = os.Stdout.WriteString(r.text())
 	}
-	if *jsonFile != "" {
-		content, err := json.MarshalIndent(r.rows(), "", "  ")
-		if err == nil {
-			err = os.WriteFile(*jsonFile, append(content, '\n'), 0o644)
-		}
-		if err != nil {
-			t.Error(err)
-		}
-	}
 	fresh := []byte(r.markdown())
 	if *update && !t.Failed() {
 		if err := os.WriteFile(page, fresh, 0o644); err != nil {
@@ -114,31 +103,6 @@ func (r *report) publish(t *testing.T) {
 			"+happened):\n%s",
 			cmp.Diff(string(current), string(fresh)))
 	}
-}
-
-// row is the outcome of one case with one store, as JSON.
-type row struct {
-	Store     string `json:"store"`
-	Case      string `json:"case"`
-	People    int    `json:"people"`
-	LostCodes int    `json:"lost_codes"`
-	SignedOut int    `json:"signed_out"`
-	Failed    int    `json:"failed_requests"`
-	Away401   int    `json:"answers_401_while_away"`
-	Note      string `json:"note"`
-}
-
-func (r *report) rows() []row {
-	var rows []row
-	for _, store := range stores {
-		for _, c := range cases {
-			o := r.outcomes[store.id][c.id]
-			rows = append(rows,
-				row{store.id, c.id, o.People, o.LostCodes, o.SignedOut, o.Failed, o.Away401,
-					r.note(store, c)})
-		}
-	}
-	return rows
 }
 
 // note describes an outcome in a sentence, with its refusals.

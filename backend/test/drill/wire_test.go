@@ -33,9 +33,8 @@ func measure(s *scene) figures {
 	var people []*person
 	for i := range measured {
 		people = append(people, &person{
-			// all of the same length
-			Browser: (&harness.Instance{URL: s.front.URL}).Open(s.t),
-			email:   fmt.Sprintf("person%x@sana.example", i),
+			Browser: s.browser(),
+			email:   fmt.Sprintf("person%x@sana.example", i), // all of the same length
 		})
 	}
 	name := cookieOf(s.store)
