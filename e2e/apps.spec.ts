@@ -1,7 +1,7 @@
 // Access to an app behind a reverse proxy, in a real browser.
 import { expect } from '@playwright/test'
 import { AppProxy } from './support/app-proxy'
-import { Authenticator } from './support/authenticator'
+import { Authenticator, withoutAutofill } from './support/authenticator'
 import { readCode } from './support/mail'
 import { Server } from './support/server'
 import { test } from './support/test'
@@ -40,10 +40,7 @@ apps:
 appTest(
   'sign-ins by a code and by a passkey lead to the requested page of the app',
   async ({ page, appProxy, sana }) => {
-    await page.addInitScript(() => {
-      if (!('PublicKeyCredential' in window)) return
-      PublicKeyCredential.isConditionalMediationAvailable = async () => await Promise.resolve(false)
-    })
+    await withoutAutofill(page)
     const requested = `http://${appProxy.appHost}/notes?of=today`
     const authenticator = await Authenticator.attach(page)
 

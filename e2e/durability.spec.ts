@@ -14,6 +14,12 @@ import {
   signIn,
 } from './support/walk'
 
+/** Expects that one instance received the request for the code and the other one the code. */
+function expectBothInstances(balancer: RoundRobinProxy): void {
+  const calls = ['POST /api/auth/code', 'POST /api/auth/verify']
+  expect(calls.map((call) => balancer.instanceOf(call)).sort()).toEqual([0, 1])
+}
+
 test('a session survives kill -9 and a restart', async ({ page, sana }) => {
   await signIn(page, sana.url)
   await sana.killAndRestart()
@@ -68,10 +74,7 @@ test.describe('two instances behind a round-robin balancer', () => {
     'a code requested at one instance is verified at the other',
     async ({ page, balancer }) => {
       await signIn(page, balancer.url)
-      const [requested, verified] = ['POST /api/auth/code', 'POST /api/auth/verify'].map((call) =>
-        balancer.instanceOf(call),
-      )
-      expect([requested, verified].sort(), 'each instance served one of the two').toEqual([0, 1])
+      expectBothInstances(balancer)
 
       const before = balancer.requests.length
       for (let reload = 0; reload < 4; reload++) {
@@ -100,10 +103,7 @@ test.describe('two instances behind a round-robin balancer', () => {
     await Promise.all(instances.map((server) => server.killAndRestart()))
     await codeField(page).fill(code)
     await expectSignedIn(page)
-    const [requested, verified] = ['POST /api/auth/code', 'POST /api/auth/verify'].map((call) =>
-      balancer.instanceOf(call),
-    )
-    expect([requested, verified].sort(), 'each instance served one of the two').toEqual([0, 1])
+    expectBothInstances(balancer)
   })
 })
 

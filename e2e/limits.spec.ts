@@ -1,29 +1,14 @@
 // The messages of the pages when a limit is reached. In development limits are high, so the
 // responses are simulated. The browser's clock is wrong on purpose: the times must come from the
 // server.
-import { expect, type Page, type Route } from '@playwright/test'
+import { expect, type Route } from '@playwright/test'
 import { readCode } from './support/mail'
+import { refuse } from './support/refusal'
 import { test } from './support/test'
 import { address, button, codeField, expectSignedIn, heading, requestCode } from './support/walk'
 
 const requestPath = '**/api/auth/code'
 const resendPath = '**/api/auth/code/resend'
-
-/** Answers requests to `url` like a limit. */
-async function refuse(page: Page, url: string, code: string, seconds: number): Promise<void> {
-  const problem = {
-    type: `urn:sana:problem:${code}`,
-    title: '',
-    status: 429,
-    detail: '',
-    code,
-    request_id: 'R1',
-  }
-  const json = { ...problem, retry_after: seconds }
-  await page.route(url, (route) =>
-    route.fulfill({ status: 429, contentType: 'application/problem+json', json }),
-  )
-}
 
 /** Responds as if no mail had been sent, with or without the length of a valid code. */
 async function withoutMail(route: Route, seconds: number, withCode: boolean): Promise<void> {
@@ -45,7 +30,7 @@ test('after too many wrong codes the button is disabled until the block ends', a
 }) => {
   await requestCode(page)
   const { code } = await readCode(sana.url, address)
-  await refuse(page, '**/api/auth/verify', 'too_many_wrong_codes', 300)
+  await refuse(page, '**/api/auth/verify', 429, 'too_many_wrong_codes', 300)
   await codeField(page).fill(code)
   await expect(page.getByRole('alert')).toContainText('too many wrong codes for this address')
   await expect(button(page, 'Sign in')).toHaveAttribute('aria-disabled', 'true')
@@ -65,7 +50,7 @@ test('after too many wrong codes the button is disabled until the block ends', a
 test('after too many requests from a network the form shows the time to try again', async ({
   page,
 }) => {
-  await refuse(page, requestPath, 'too_many_requests', 7200)
+  await refuse(page, requestPath, 429, 'too_many_requests', 7200)
   await page.goto('/')
   await page.getByLabel('Email address').fill(address)
   await button(page, 'Email me a code').click()

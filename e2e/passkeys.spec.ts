@@ -1,7 +1,7 @@
 // Passkeys in a real browser, with authenticators of its devtools: the ceremonies are Chromium's
 // own.
 import { expect, type Page, type Route } from '@playwright/test'
-import { Authenticator } from './support/authenticator'
+import { Authenticator, withoutAutofill } from './support/authenticator'
 import { ageSignIns, endRecoveryWait } from './support/database'
 import { readCode, readMail } from './support/mail'
 import type { Server } from './support/server'
@@ -37,13 +37,6 @@ async function timeOutAtOnce(route: Route): Promise<void> {
   if (route.request().method() !== 'GET') return route.fallback()
   const response = await route.fetch()
   await route.fulfill({ response, json: { ...(await response.json()), timeout: 100 } })
-}
-
-/** Disables autofill of passkeys, so that only the button offers them. */
-async function withoutAutofill(page: Page): Promise<void> {
-  await page.addInitScript(() => {
-    PublicKeyCredential.isConditionalMediationAvailable = async () => await Promise.resolve(false)
-  })
 }
 
 async function signOut(page: Page): Promise<void> {

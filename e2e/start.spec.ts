@@ -55,7 +55,7 @@ async function start({ checkout, env }: Setup): Promise<Run> {
 
 test('Ctrl-C stops everything, and sessions survive the next start', async ({ setup }) => {
   const { checkout, port, env, visitor } = setup
-  const first = checkout.npmStart(env)
+  const first = checkout.npm(['start'], env)
   await first.waitUntilReady()
   expect(first.output).toContain(`http://127.0.0.1:${port}\n`)
   expect(first.output).toContain(`http://127.0.0.1:${port}/dev/inbox\n`)
@@ -82,7 +82,7 @@ test('Ctrl-C stops everything, and sessions survive the next start', async ({ se
 
 test('SIGTERM to npm alone stops everything', async ({ setup }) => {
   const { checkout, port, env } = setup
-  const run = checkout.npmStart(env)
+  const run = checkout.npm(['start'], env)
   await run.waitUntilReady()
   const { postgresPid } = checkout
   expect(await run.signal('SIGTERM')).toBe(0)
@@ -121,7 +121,7 @@ test('after kill -9 of the script alone, a start takes over its processes', asyn
 
 test('kill -9 of npm alone stops everything', async ({ setup }) => {
   const { checkout, port, env } = setup
-  const run = checkout.npmStart(env)
+  const run = checkout.npm(['start'], env)
   await run.waitUntilReady()
   const { postgresPid } = checkout
   await run.signal('SIGKILL')

@@ -2,6 +2,7 @@
 import { expect, type Page } from '@playwright/test'
 import { ageSignIns } from './support/database'
 import { otherCode, readCode } from './support/mail'
+import { refuse } from './support/refusal'
 import { test } from './support/test'
 import {
   address,
@@ -151,21 +152,7 @@ for (const [status, code, words] of [
 ] as const) {
   test(`a ${status} is reported, keeps the page, and is temporary`, async ({ page, sana }) => {
     await signIn(page, sana.url)
-    await page.route('**/api/sessions', (route) =>
-      route.fulfill({
-        status,
-        contentType: 'application/problem+json',
-        json: {
-          type: `urn:sana:problem:${code}`,
-          title: '',
-          status,
-          detail: '',
-          code,
-          request_id: 'R1',
-          retry_after: 30,
-        },
-      }),
-    )
+    await refuse(page, '**/api/sessions', status, code, 30)
     await link(page, 'Devices').click()
     await expect(page.getByText(words)).toBeVisible()
     await expect(heading(page, 'Your devices')).toBeVisible()

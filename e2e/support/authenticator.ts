@@ -78,6 +78,14 @@ export class Authenticator {
   }
 }
 
+/** Disables autofill of passkeys, so that only the button offers them. */
+export async function withoutAutofill(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    if (!('PublicKeyCredential' in window)) return // an app's page may have none
+    PublicKeyCredential.isConditionalMediationAvailable = async () => await Promise.resolve(false)
+  })
+}
+
 async function addAuthenticator(devtools: CDPSession, options: typeof defaults): Promise<string> {
   const { authenticatorId } = await devtools.send('WebAuthn.addVirtualAuthenticator', { options })
   return authenticatorId

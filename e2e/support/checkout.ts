@@ -47,11 +47,6 @@ export class Checkout {
     })
   }
 
-  /** Starts `npm start` as a terminal does, in a process group of its own. */
-  npmStart(env: Record<string, string>): Run {
-    return this.npm(['start'], env)
-  }
-
   /** Starts npm as a terminal does, in a process group of its own. */
   npm(args: string[], env: Record<string, string>): Run {
     return this.#start('npm', args, env, true)

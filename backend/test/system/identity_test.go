@@ -153,24 +153,18 @@ func TestSession_RevocationCoversStolenTokens(t *testing.T) {
 	t.Parallel()
 	w := harness.NewWorld(t)
 	instances := []*harness.Process{w.Run(t), w.Run(t)}
-	for name, end := range map[string]func(t *testing.T, owner *harness.Browser, id string){
-		"sign-out": func(t *testing.T, owner *harness.Browser, _ string) {
+	for name, end := range map[string]func(owner, other *harness.Browser, id string){
+		"sign-out": func(owner, _ *harness.Browser, _ string) {
 			owner.Post("/api/auth/sign-out", "{}").Want(http.StatusNoContent)
 		},
-		"by id": func(t *testing.T, owner *harness.Browser, id string) {
-			other := instances[0].Open(t)
-			stepUp(t, w, other, "by-id@sana.example")
+		"by-id": func(_, other *harness.Browser, id string) {
 			other.Delete("/api/sessions/" + id).Want(http.StatusNoContent)
 		},
-		"all others": func(t *testing.T, owner *harness.Browser, _ string) {
-			other := instances[0].Open(t)
-			stepUp(t, w, other, "all-others@sana.example")
+		"all-others": func(_, other *harness.Browser, _ string) {
 			other.Delete("/api/sessions").Want(http.StatusNoContent)
 		},
 	} {
-		email := map[string]string{"sign-out": "sign-out@sana.example",
-			"by id":      "by-id@sana.example",
-			"all others": "all-others@sana.example"}[name]
+		email := name + "@sana.example"
 		owner := instances[0].Open(t)
 		in := owner.SignIn(w, email)
 		thief := owner.Clone() // has the first token
@@ -186,7 +180,9 @@ func TestSession_RevocationCoversStolenTokens(t *testing.T) {
 		second := owner.Clone() // has the current token
 		second.MoveTo(instances[1].Instance)
 		second.Get("/api/auth/session").Want(http.StatusOK)
-		end(t, owner, in.Session.ID)
+		other := instances[0].Open(t)
+		stepUp(t, w, other, email)
+		end(owner, other, in.Session.ID)
 		for which, stolen := range map[string]*harness.Browser{"first": thief, "current": second} {
 			harness.Eventually(t, name+": the "+which+" token is still accepted", func() error {
 				return harness.StatusError(stolen.Get("/api/auth/session"), http.StatusUnauthorized)
