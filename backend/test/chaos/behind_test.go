@@ -68,7 +68,7 @@ func (d *deployment) get(
 func TestOps_ProxyConfigurationsWork(t *testing.T) {
 	t.Parallel()
 	for _, k := range proxies {
-		t.Run(k.name, func(t *testing.T) {
+		t.Run(k.Kind, func(t *testing.T) {
 			t.Parallel()
 			d := deploy(t, k)
 			t.Run("sana check finds nothing", d.isFine)
@@ -245,7 +245,7 @@ func TestRollingRestart_FailsNoRequest(t *testing.T) {
 		rounds = 10
 	}
 	for _, k := range proxies {
-		t.Run(k.name, func(t *testing.T) {
+		t.Run(k.Kind, func(t *testing.T) {
 			t.Parallel()
 			w := harness.NewWorld(t)
 			ports := []int{harness.FreePort(t), harness.FreePort(t)}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,18 +26,16 @@ type proxy struct {
 
 // proxyKind describes how to run one kind of proxy with its file in a folder of a test.
 type proxyKind struct {
-	name     string
-	variable string // of the environment, names its program
-	file     string // of ops
-	replace  func(dir string, secure, plain int) []string
-	run      func(program, file string) *exec.Cmd
+	proxytest.Proxy
+	file    string // of ops
+	replace func(dir string, secure, plain int) []string
 
 	repeatsPosts bool // a POST whose connection was refused goes to the other instance
 }
 
 var proxies = []proxyKind{
 	{
-		name: "nginx", variable: "SANA_NGINX", file: "nginx.conf",
+		Proxy: proxytest.Nginx, file: "nginx.conf",
 		replace: func(dir string, secure, plain int) []string {
 			return []string{
 				"user www-data;", "daemon off;",
@@ -57,13 +54,10 @@ var proxies = []proxyKind{
 					"/s;",
 			}
 		},
-		run: func(program, file string) *exec.Cmd {
-			return exec.Command(program, "-e", "stderr", "-c", file, "-p", filepath.Dir(file))
-		},
 		repeatsPosts: true,
 	},
 	{
-		name: "Caddy", variable: "SANA_CADDY", file: "Caddyfile",
+		Proxy: proxytest.Caddy, file: "Caddyfile",
 		replace: func(dir string, secure, plain int) []string {
 			return []string{
 				"\tservers {",
@@ -73,25 +67,12 @@ var proxies = []proxyKind{
 				fmt.Sprintf("\ttls %s/fullchain.pem %s/privkey.pem\n\theader -Server", dir, dir),
 			}
 		},
-		run: func(program, file string) *exec.Cmd {
-			command := exec.Command(program, "run", "--adapter", "caddyfile", "--config", file)
-			command.Env = append(os.Environ(), "HOME="+filepath.Dir(file),
-				"XDG_DATA_HOME="+filepath.Dir(file), "XDG_CONFIG_HOME="+filepath.Dir(file))
-			return command
-		},
 	},
 }
 
 // start runs the proxy until the test ends, in front of two hosts and ports.
 func (k proxyKind) start(t testing.TB, one, two string) *proxy {
 	t.Helper()
-	program := os.Getenv(k.variable)
-	if program == "" {
-		t.Skip(
-			k.variable +
-				" does not name a program; npm test installs one where it can, and says where " +
-				"it cannot")
-	}
 	dir, secure, plain := t.TempDir(), harness.FreePort(t), harness.FreePort(t)
 	p := &proxy{secure: fmt.Sprintf("127.0.0.1:%d", secure),
 		plain: fmt.Sprintf("127.0.0.1:%d", plain),
@@ -107,12 +88,7 @@ func (k proxyKind) start(t testing.TB, one, two string) *proxy {
 			t.Fatalf("ops/%s does not have %q any more", k.file, changes[i])
 		}
 	}
-	file := filepath.Join(dir, k.file)
-	if err := os.WriteFile(file, []byte(strings.NewReplacer(changes...).Replace(string(original))),
-		0o600); err != nil {
-		t.Fatal(err)
-	}
-	harness.Launch(t, k.name, k.run(program, file))
+	k.Launch(t, strings.NewReplacer(changes...).Replace(string(original)), dir, secure)
 	harness.AwaitListener(t, p.secure)
 	p.client = &http.Client{
 		Timeout: impatience,

@@ -116,24 +116,29 @@ type Running struct {
 	Roots   *x509.CertPool
 }
 
-// Start runs the proxy with a configuration, for hosts. Traefik's may be several files, with a line
-// "---" between them. The test is skipped, with the reason, if the proxy is not there: npm test and
-// npm run test:all report it.
-func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
+// Launch runs the proxy with a whole configuration, in a folder, until the test ends. Traefik's may
+// be several files, with a line "---" between them. The test is skipped, with the reason, if the
+// proxy is not there: npm test and npm run test:all report it.
+func (p Proxy) Launch(t testing.TB, config, dir string, port int) {
 	t.Helper()
 	program := os.Getenv(p.variable)
 	if program == "" {
 		t.Skip(p.variable + " does not name a program; " + p.absent)
 	}
-	dir := t.TempDir()
-	chain := WriteCertificate(t, dir, hosts)
-	port := harness.FreePort(t)
-	for n, part := range strings.Split(p.wrap(config, dir, port), "\n---\n") {
+	for n, part := range strings.Split(config, "\n---\n") {
 		if err := os.WriteFile(configFile(dir, n), []byte(part), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	harness.Launch(t, p.Kind, p.command(program, dir, port))
+}
+
+// Start runs the proxy with the configuration of an app, for hosts.
+func (p Proxy) Start(t testing.TB, config string, hosts ...string) Running {
+	t.Helper()
+	dir, port := t.TempDir(), harness.FreePort(t)
+	chain := WriteCertificate(t, dir, hosts)
+	p.Launch(t, p.wrap(config, dir, port), dir, port)
 	r := Running{fmt.Sprintf("127.0.0.1:%d", port), chain, x509.NewCertPool()}
 	r.Roots.AppendCertsFromPEM(chain)
 	transport := &http.Transport{

@@ -240,6 +240,9 @@ func TestSpraying_MakesCodesLongerAndIsLoggedOnce(t *testing.T) {
 		harness.WantEqual(t, "warnings",
 			strings.Count(p.Log.String(), "many wrong codes: new codes are longer"), 1)
 	}
+	harness.Eventually(t, "instances do not write their counts", func() error {
+		return harness.CountError(w.Count(t, `SELECT sum(wrong) FROM service_attempts`), 1000)
+	})
 	w.Pass(t, time.Hour)
 	harness.WantEqual(t, "length an hour later", codeLength(w.Run(t).Open(t), grace), 6)
 }
