@@ -20,13 +20,6 @@ function expectBothInstances(balancer: RoundRobinProxy): void {
   expect(calls.map((call) => balancer.instanceOf(call)).sort()).toEqual([0, 1])
 }
 
-test('a session survives kill -9 and a restart', async ({ page, sana }) => {
-  await signIn(page, sana.url)
-  await sana.killAndRestart()
-  await page.reload()
-  await expectSignedIn(page)
-})
-
 test('the code page survives a reload after kill -9 and a restart', async ({ page, sana }) => {
   await requestCode(page)
   const { code } = await readCode(sana.url, address)
