@@ -127,28 +127,17 @@ func (s *Service) Events(
 	return events, postgres.Error("read events", err)
 }
 
-// sweepBatch is how many rows one statement of the sweep deletes.
-const sweepBatch = 1000
-
 // Sweep deletes events that are 90 days old, in batches, and returns how many. Ids ascend with
 // time, so it needs no index by time. Any number of sweeps may run at once.
 func (s *Service) Sweep(ctx context.Context) (deleted int, err error) {
-	for n := sweepBatch; n == sweepBatch; deleted += n {
-		tag, err := s.db.Exec(ctx, `
-			DELETE FROM account_events
-			WHERE id IN (
-			    SELECT id
-			    FROM (
-			        SELECT id, at
-			        FROM account_events
-			        ORDER BY id
-			        LIMIT @batch) AS oldest
-			    WHERE at < now() - interval '90 days')`,
-			pgx.NamedArgs{"batch": sweepBatch})
-		if err != nil {
-			return deleted, postgres.Error("sweep events", err)
-		}
-		n = int(tag.RowsAffected())
-	}
-	return deleted, nil
+	return postgres.DeleteBatches(ctx, s.db, "sweep events", `
+		DELETE FROM account_events
+		WHERE id IN (
+		    SELECT id
+		    FROM (
+		        SELECT id, at
+		        FROM account_events
+		        ORDER BY id
+		        LIMIT @batch) AS oldest
+		    WHERE at < now() - interval '90 days')`, pgx.NamedArgs{})
 }

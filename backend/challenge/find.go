@@ -157,7 +157,9 @@ const find = `
 
 const (
 	withNewestMail = `
-	) AS c ON true
+	) AS c ON true` + newestMail
+
+	newestMail = `
 	LEFT JOIN LATERAL (
 	    SELECT number, state, reason
 	    FROM mails

@@ -39,9 +39,6 @@ func DropOfBrowser(ctx context.Context, tx pgx.Tx, browser visitor.Browser) erro
 	return postgres.Error("drop challenges", err)
 }
 
-// emailOrUser matches challenges of an address, and those of a user.
-const emailOrUser = `(email = @email OR user_id = @user)`
-
 // DropOfUser deletes the challenges of a user whose account is deleted, as part of tx, which holds
 // the user's row. A challenge whose code is being verified at this moment stays: it leads to a new
 // account or, for a step-up, to nothing.
@@ -50,7 +47,8 @@ func DropOfUser(ctx context.Context, tx pgx.Tx, userID, email string) error {
 		WITH unused AS (
 		    SELECT id
 		    FROM challenges
-		    WHERE `+emailOrUser+`
+		    WHERE email = @email
+		       OR user_id = @user
 		    FOR UPDATE SKIP LOCKED
 		)
 		DELETE FROM challenges
@@ -137,14 +135,7 @@ func List(ctx context.Context, db postgres.Querier, userID, email string) ([]Sto
 		       c.expires_at,
 		       c.expires_at <= now() AS expired,
 		       c.consumed_at AS used_at
-		FROM challenges AS c
-		LEFT JOIN LATERAL (
-		    SELECT number, state, reason
-		    FROM mails
-		    WHERE mails.ref = c.id
-		    ORDER BY number DESC
-		    LIMIT 1
-		) AS m ON true
+		FROM challenges AS c`+newestMail+`
 		WHERE c.email = @email
 		   OR c.user_id = nullif(@user, '')::uuid
 		ORDER BY c.created_at DESC, c.id`,
@@ -156,27 +147,16 @@ func List(ctx context.Context, db postgres.Querier, userID, email string) ([]Sto
 	return list, postgres.Error("list codes", err)
 }
 
-// sweepBatch is how many rows one statement of the sweep deletes.
-const sweepBatch = 1000
-
 // Sweep deletes challenges that were created more than a day ago, in batches, and returns how many.
 // Sweeps may run concurrently.
 func Sweep(ctx context.Context, db postgres.Querier) (deleted int, err error) {
-	for n := sweepBatch; n == sweepBatch; deleted += n {
-		tag, err := db.Exec(ctx, `
-			DELETE FROM challenges
-			WHERE id IN (
-			    SELECT id
-			    FROM challenges
-			    WHERE created_at < now() - interval '24 hours'
-			    ORDER BY created_at
-			    LIMIT @batch
-			    FOR UPDATE SKIP LOCKED)`,
-			pgx.NamedArgs{"batch": sweepBatch})
-		if err != nil {
-			return deleted, postgres.Error("sweep challenges", err)
-		}
-		n = int(tag.RowsAffected())
-	}
-	return deleted, nil
+	return postgres.DeleteBatches(ctx, db, "sweep challenges", `
+		DELETE FROM challenges
+		WHERE id IN (
+		    SELECT id
+		    FROM challenges
+		    WHERE created_at < now() - interval '24 hours'
+		    ORDER BY created_at
+		    LIMIT @batch
+		    FOR UPDATE SKIP LOCKED)`, pgx.NamedArgs{})
 }

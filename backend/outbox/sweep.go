@@ -11,7 +11,6 @@ import (
 )
 
 const (
-	sweepBatch = 1000 // rows that one statement deletes
 	// keepMails is the retention of the delivery status of a mail. No mail is retried for longer.
 	keepMails = 48 * time.Hour
 	// keepTokens is longer than the age at which their events are refused.
@@ -21,7 +20,7 @@ const (
 // Sweep deletes mails that were queued two days ago, in batches, and returns their number.
 // Sweeps can run concurrently.
 func (o *Outbox) Sweep(ctx context.Context) (deleted int, err error) {
-	return o.sweep(ctx, "sweep mails", keepMails, `
+	return postgres.DeleteBatches(ctx, o.db, "sweep mails", `
 		WITH old AS MATERIALIZED (
 		    SELECT ref, number
 		    FROM mails
@@ -33,12 +32,12 @@ func (o *Outbox) Sweep(ctx context.Context) (deleted int, err error) {
 		DELETE FROM mails AS m
 		USING old
 		WHERE m.ref = old.ref
-		  AND m.number = old.number`)
+		  AND m.number = old.number`, pgx.NamedArgs{"age": keepMails})
 }
 
 // SweepEventTokens is Sweep for the tokens of events that are refused because of their age.
 func (o *Outbox) SweepEventTokens(ctx context.Context) (deleted int, err error) {
-	return o.sweep(ctx, "sweep event tokens", keepTokens, `
+	return postgres.DeleteBatches(ctx, o.db, "sweep event tokens", `
 		WITH old AS MATERIALIZED (
 		    SELECT token
 		    FROM event_tokens
@@ -49,21 +48,7 @@ func (o *Outbox) SweepEventTokens(ctx context.Context) (deleted int, err error) 
 		)
 		DELETE FROM event_tokens AS t
 		USING old
-		WHERE t.token = old.token`)
-}
-
-// sweep repeats a statement until it deletes less than a batch.
-func (o *Outbox) sweep(
-	ctx context.Context, operation string, age time.Duration, sql string,
-) (deleted int, err error) {
-	for n := sweepBatch; n == sweepBatch; deleted += n {
-		tag, err := o.db.Exec(ctx, sql, pgx.NamedArgs{"age": age, "batch": sweepBatch})
-		if err != nil {
-			return deleted, postgres.Error(operation, err)
-		}
-		n = int(tag.RowsAffected())
-	}
-	return deleted, nil
+		WHERE t.token = old.token`, pgx.NamedArgs{"age": keepTokens})
 }
 
 // Waiting counts the mails of all instances that are not done, by state, including states without

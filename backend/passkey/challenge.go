@@ -96,27 +96,16 @@ func SpendArgs(to pgx.NamedArgs, challenge []byte, createdAt time.Time) {
 	to["challenge"], to["made_at"] = hash[:], createdAt
 }
 
-// sweepBatch is the maximum number of rows that one statement of the sweep deletes.
-const sweepBatch = 1000
-
 // Sweep deletes the challenges that expired an hour ago, in batches, and returns their number.
 // Sweeps can run concurrently.
 func Sweep(ctx context.Context, db postgres.Querier) (deleted int, err error) {
-	for n := sweepBatch; n == sweepBatch; deleted += n {
-		tag, err := db.Exec(ctx, `
-			DELETE FROM passkey_challenges
-			WHERE hash IN (
-			    SELECT hash
-			    FROM passkey_challenges
-			    WHERE expires_at < now() - interval '1 hour'
-			    ORDER BY expires_at
-			    LIMIT @batch
-			    FOR UPDATE SKIP LOCKED)`,
-			pgx.NamedArgs{"batch": sweepBatch})
-		if err != nil {
-			return deleted, postgres.Error("sweep challenges of passkeys", err)
-		}
-		n = int(tag.RowsAffected())
-	}
-	return deleted, nil
+	return postgres.DeleteBatches(ctx, db, "sweep challenges of passkeys", `
+		DELETE FROM passkey_challenges
+		WHERE hash IN (
+		    SELECT hash
+		    FROM passkey_challenges
+		    WHERE expires_at < now() - interval '1 hour'
+		    ORDER BY expires_at
+		    LIMIT @batch
+		    FOR UPDATE SKIP LOCKED)`, pgx.NamedArgs{})
 }

@@ -99,3 +99,22 @@ func (b *Batch) SendTo(ctx context.Context, tx pgx.Tx) error {
 	}
 	return nil
 }
+
+// deleteBatch is the maximum number of rows that one statement of DeleteBatches deletes.
+const deleteBatch = 1000
+
+// DeleteBatches repeats a statement that deletes at most @batch rows until it deletes fewer, and
+// returns the number of all deleted rows. It adds @batch to args.
+func DeleteBatches(
+	ctx context.Context, db Querier, operation string, sql SQL, args pgx.NamedArgs,
+) (deleted int, err error) {
+	args["batch"] = deleteBatch
+	for n := deleteBatch; n == deleteBatch; deleted += n {
+		tag, err := db.Exec(ctx, string(sql), args)
+		if err != nil {
+			return deleted, Error(operation, err)
+		}
+		n = int(tag.RowsAffected())
+	}
+	return deleted, nil
+}
