@@ -54,7 +54,6 @@ CREATE TRIGGER log_keys AFTER UPDATE OF email, name, blocked_at ON users
 CREATE TABLE session_apps (
     session_id uuid        NOT NULL,
     app        text        NOT NULL,                 -- its id in the apps file
-    opened_at  timestamptz NOT NULL DEFAULT now(),   -- when the session got its newest app cookie there
     PRIMARY KEY (session_id, app)
 );
 

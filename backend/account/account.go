@@ -28,6 +28,7 @@ type Account struct {
 	Email     string // canonical; see ParseAddress
 	Name      string // "" if the user gave none
 	CreatedAt time.Time
+	BlockedAt *time.Time // nil if it is not blocked
 }
 
 // Service keeps accounts.
@@ -37,7 +38,7 @@ type Service struct{ db *pgxpool.Pool }
 func New(db *pgxpool.Pool) *Service { return &Service{db: db} }
 
 // columns are those of users that Account has.
-const columns = `id::text, email, name, created_at`
+const columns = `id::text, email, name, created_at, blocked_at`
 
 func queryAccount(
 	ctx context.Context, q postgres.Querier, sql string, args pgx.NamedArgs,
@@ -53,12 +54,9 @@ func queryAccount(
 	return found, postgres.Error("read account", err)
 }
 
-// deleted is the API contract's reason for a session whose account is gone.
-const deleted = "account_deleted"
-
 func errDeleted() error {
 	gone := fault.New(fault.NotSignedIn, "This account was deleted.")
-	gone.SignedOut = &fault.SignedOut{Reason: deleted}
+	gone.SignedOut = &fault.SignedOut{Reason: "account_deleted"}
 	return gone
 }
 
@@ -71,24 +69,28 @@ func (s *Service) Find(ctx context.Context, userID string) (Account, error) {
 		pgx.NamedArgs{"user": userID})
 }
 
-// FindByAddress returns the account with an address, however it is typed; found is false if there
-// is none. No answer to a stranger may depend on it.
-func (s *Service) FindByAddress(
-	ctx context.Context, address string,
-) (_ Account, found bool, err error) {
+// FindByAddress returns the account with an address, however it is typed. It returns
+// fault.InvalidEmail, and fault.NotFound if there is none. No answer to a stranger may depend on
+// it.
+func (s *Service) FindByAddress(ctx context.Context, address string) (Account, error) {
 	email, err := ParseAddress(address)
 	if err != nil {
-		return Account{}, false, err
+		return Account{}, err
 	}
-	account, err := queryAccount(ctx, s.db, `
+	found, err := queryAccount(ctx, s.db, `
 		SELECT `+columns+`
 		FROM users
 		WHERE email = @email`,
 		pgx.NamedArgs{"email": email})
 	if fault.Is(err, fault.NotSignedIn) {
-		return Account{Email: email}, false, nil
+		err = ErrUnknown()
 	}
-	return account, err == nil, err
+	return found, err
+}
+
+// ErrUnknown is the error of an address without an account.
+func ErrUnknown() error {
+	return fault.New(fault.NotFound, "There is no account with this address.")
 }
 
 // Add creates an account for an address, however it is typed, and records the event. added is false
@@ -113,7 +115,7 @@ func (s *Service) Add(ctx context.Context, address string) (user Account, added 
 		FROM created`,
 		pgx.NamedArgs{"email": email, "kind": Created, "details": Details{By: Operator}})
 	if fault.Is(err, fault.NotSignedIn) { // no row: the address is taken
-		user, _, err = s.FindByAddress(ctx, email)
+		user, err = s.FindByAddress(ctx, email)
 		return user, false, err
 	}
 	return user, err == nil, err
@@ -189,7 +191,8 @@ func (s *Service) Rename(
 		    SET name = @name
 		    FROM before
 		    WHERE users.id = before.id
-		    RETURNING users.id, users.email, users.name, users.created_at, before.name AS old
+		    RETURNING users.id, users.email, users.name, users.created_at, users.blocked_at,
+		        before.name AS old
 		), event AS (
 		    INSERT INTO account_events (user_id, kind, platform, ip, details)
 		    SELECT id, @kind, @platform, @ip, '{}'
@@ -253,19 +256,6 @@ func (s *Service) SetBlocked(
 	}
 	entry := Entry{UserID: userID, Kind: kind, Details: Details{By: Operator}}
 	return true, s.Record(ctx, tx, visitor.Visitor{}, entry)
-}
-
-// IsBlocked reports whether an account is blocked.
-func (s *Service) IsBlocked(
-	ctx context.Context, db postgres.Querier, userID string,
-) (blocked bool, err error) {
-	err = db.QueryRow(ctx, `
-		SELECT EXISTS (
-		    SELECT
-		    FROM users
-		    WHERE id = @user
-		      AND blocked_at IS NOT NULL)`, pgx.NamedArgs{"user": userID}).Scan(&blocked)
-	return blocked, postgres.Error("read account", err)
 }
 
 // Delete deletes an account with its events, as part of tx, which holds LockForDeletion.

@@ -89,7 +89,7 @@ func (s *Service) CreateAccessKey(
 func (s *Service) CreateAccessKeyAsOperator(
 	ctx context.Context, address string, r KeyRequest,
 ) (NewAccessKey, error) {
-	owner, err := s.FindUser(ctx, address)
+	owner, err := s.Accounts.FindByAddress(ctx, address)
 	if err != nil {
 		return NewAccessKey{}, err
 	}
@@ -131,11 +131,7 @@ func (s *Service) createKey(
 		if err != nil {
 			return err
 		}
-		isBlocked, err := s.Accounts.IsBlocked(ctx, tx, owner.ID)
-		if err != nil {
-			return err
-		}
-		if isBlocked {
+		if current.BlockedAt != nil {
 			return fault.New(fault.NotSignedIn, "This account is blocked.")
 		}
 		var ok bool

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"crypto/subtle"
+	"slices"
 
 	"sana/backend/challenge"
 	"sana/backend/postgres"
@@ -44,7 +45,7 @@ func (s *Service) attemptLimits(v visitor.Visitor, email string) attemptLimits {
 		reset = append(reset, byDevice)
 	}
 	l.reset = s.Limits.Budgets(reset...)
-	l.read = s.Limits.Budgets(append(append([]throttle.Use{}, reset...), l.networks...)...)
+	l.read = s.Limits.Budgets(slices.Concat(reset, l.networks)...)
 	return l
 }
 
@@ -54,7 +55,7 @@ func (s *Service) budgetsFor(l attemptLimits, format challenge.Format) throttle.
 	if format.Kind == challenge.Alphanumeric {
 		return s.Limits.Budgets(l.networks...)
 	}
-	return s.Limits.Budgets(append(append([]throttle.Use{}, l.own...), l.networks...)...)
+	return s.Limits.Budgets(slices.Concat(l.own, l.networks)...)
 }
 
 // compare reads the challenge of q and compares a code with it, unless a limit refuses the attempt.
@@ -178,7 +179,8 @@ const countWrong = `
 	SELECT tries
 	FROM granted`
 
-// refuse counts a wrong attempt and returns its error, nil if a concurrent request interfered.
+// refuse counts a wrong attempt and returns its error, errConflict if a concurrent request
+// interfered.
 func (s *Service) refuse(ctx context.Context, g attempt) error {
 	tries := 0
 	err := postgres.InBatch(ctx, s.DB, func(b *postgres.Batch) error {
@@ -193,7 +195,7 @@ func (s *Service) refuse(ctx context.Context, g attempt) error {
 		return postgres.Error("count wrong code", err)
 	}
 	if tries == 0 {
-		return nil
+		return errConflict
 	}
 	s.Limits.CountAttempt(false)
 	s.Metrics.CodeCompared(false)

@@ -6,7 +6,6 @@ import (
 	"sana/backend/account"
 	"sana/backend/fault"
 	"sana/backend/outbox"
-	"sana/backend/passkey"
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/throttle"
@@ -72,11 +71,11 @@ func (s *Service) SetCodesFor(
 func (s *Service) restrictCodesToRecovery(
 	ctx context.Context, tx pgx.Tx, v visitor.Visitor, owner account.Account,
 ) error {
-	count, err := s.countPasskeys(ctx, tx, owner.ID)
+	own, err := s.ownPasskeys(ctx, tx, owner.ID)
 	if err != nil {
 		return err
 	}
-	if count < passkeysForRecovery {
+	if len(own) < passkeysForRecovery {
 		return fault.New(fault.TwoPasskeysNeeded,
 			"For this your account needs two passkeys, so that you can still sign in if you "+
 				"lose one.")
@@ -128,26 +127,13 @@ func writeCodesFor(
 	return tag.RowsAffected() > 0, postgres.Error("set use of codes", err)
 }
 
-// countPasskeys counts the passkeys of a user that sign in here.
-func (s *Service) countPasskeys(
-	ctx context.Context, db postgres.Querier, userID string,
-) (n int, err error) {
-	list, err := passkey.List(ctx, db, userID)
-	for _, p := range list {
-		if p.RPID == s.Passkeys.ID {
-			n++
-		}
-	}
-	return n, err
-}
-
 // AllowCodesToSignIn is SetCodesFor(CodesForSignIn) for an operator. A mail notifies the user. It
 // returns the address of the account, changed is false if nothing changed, and fault.NotFound if
 // the account does not exist.
 func (s *Service) AllowCodesToSignIn(
 	ctx context.Context, address string,
 ) (email string, changed bool, err error) {
-	user, err := s.FindUser(ctx, address)
+	user, err := s.Accounts.FindByAddress(ctx, address)
 	if err != nil {
 		return "", false, err
 	}

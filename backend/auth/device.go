@@ -7,8 +7,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
-
-	"sana/backend/keyring"
 )
 
 // A device token shows that a user signed in with an address in this browser: 128 random bits and
@@ -23,16 +21,13 @@ const (
 // deviceID returns the id in a device token, "" unless the token was created for this address with
 // a key of the ring.
 func (s *Service) deviceID(token, email string) string {
-	if len(token) != base64.RawURLEncoding.EncodedLen(deviceBytes) {
-		return ""
-	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(raw) != deviceBytes {
 		return ""
 	}
 	id, mac := raw[:deviceIDBytes], raw[deviceIDBytes:]
 	for _, key := range s.Keys.All() {
-		if hmac.Equal(mac, deviceMAC(key, id, email)) {
+		if hmac.Equal(mac, macOf(key, deviceLabel, string(id)+email)) {
 			return hex.EncodeToString(id)
 		}
 	}
@@ -47,15 +42,8 @@ func (s *Service) newDevice(id, email string) string {
 		raw = make([]byte, deviceIDBytes)
 		rand.Read(raw) // never fails: crypto/rand ends the program if the system has no randomness
 	}
-	return base64.RawURLEncoding.EncodeToString(
-		append(raw, deviceMAC(s.Keys.Current(), raw, email)...))
-}
-
-func deviceMAC(key keyring.Key, id []byte, email string) []byte {
-	mac := hmac.New(sha256.New, key.Derive(deviceLabel))
-	mac.Write(id)
-	mac.Write([]byte(email))
-	return mac.Sum(nil)
+	mac := macOf(s.Keys.Current(), deviceLabel, string(raw)+email)
+	return base64.RawURLEncoding.EncodeToString(append(raw, mac...))
 }
 
 // mailbox returns the address without its tag, for counting only: ada+shop@example.org is delivered

@@ -93,52 +93,22 @@ func (s *Service) CancelEmailChange(
 func (s *Service) VerifyEmailChange(
 	ctx context.Context, v visitor.Visitor, current session.Session, address, code string,
 ) (EmailChange, error) {
-	owner, err := s.Accounts.Find(ctx, current.User.ID)
-	if err != nil {
+	if _, err := s.Accounts.Find(ctx, current.User.ID); err != nil {
 		return EmailChange{}, err
 	}
-	q, err := s.pendingChange(ctx, v, current, address)
-	if err != nil {
-		return EmailChange{}, err
-	}
-	for range maxRounds {
-		g, err := s.compare(ctx, v, q, code)
-		if err != nil {
-			return EmailChange{}, err
-		}
-		if !g.right {
-			if err := s.refuse(ctx, g); err != nil {
-				return EmailChange{}, err
-			}
-			continue
-		}
+	var changed EmailChange
+	q := changeQuery(v, current, "")
+	err := s.tryCode(ctx, v, q, address, code, func(g attempt) (err error) {
 		outcome := g.challenge.Outcome
 		if !g.challenge.IsSpent() {
-			outcome, err = s.changeEmail(ctx, g, owner, current)
-			if errors.Is(err, errConflict) {
-				continue
+			if outcome, err = s.changeEmail(ctx, g, current); err != nil {
+				return err
 			}
-			if err != nil {
-				return EmailChange{}, err
-			}
-			s.Limits.CountAttempt(true)
-			s.Metrics.CodeCompared(true)
 		}
-		return s.changedEmail(ctx, g, outcome, current)
-	}
-	return EmailChange{}, errContended("change address")
-}
-
-func (s *Service) pendingChange(
-	ctx context.Context, v visitor.Visitor, current session.Session, address string,
-) (challenge.Query, error) {
-	q := changeQuery(v, current, "")
-	if address != "" {
-		email, err := account.ParseAddress(address)
-		q.Email = email
-		return q, err
-	}
-	return s.newest(ctx, q)
+		changed, err = s.changedEmail(ctx, g, outcome, current)
+		return err
+	})
+	return changed, err
 }
 
 // spendChange consumes the code of a change of address.
@@ -170,7 +140,7 @@ const spendChange = `
 // changeEmail consumes a code and changes the address, in one transaction. It returns errConflict
 // if a concurrent request interfered.
 func (s *Service) changeEmail(
-	ctx context.Context, g attempt, owner account.Account, current session.Session,
+	ctx context.Context, g attempt, current session.Session,
 ) (outcome challenge.Outcome, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		outcome = ""
@@ -190,17 +160,17 @@ func (s *Service) changeEmail(
 		if outcome != challenge.EmailChanged {
 			return nil
 		}
-		return s.moveAccount(ctx, tx, g, owner, current)
+		return s.moveAccount(ctx, tx, g, current)
 	})
 	return outcome, err
 }
 
 // moveAccount changes the account's address, revokes its other sessions and queues the mails.
 func (s *Service) moveAccount(
-	ctx context.Context, tx pgx.Tx, g attempt, owner account.Account, current session.Session,
+	ctx context.Context, tx pgx.Tx, g attempt, current session.Session,
 ) error {
 	email := g.challenge.Email
-	before, err := s.Accounts.Lock(ctx, tx, owner.ID)
+	before, err := s.Accounts.Lock(ctx, tx, current.User.ID)
 	if err != nil {
 		return err
 	}
@@ -212,15 +182,15 @@ func (s *Service) moveAccount(
 		return err
 	}
 	// A reader of the old mailbox may have begun the recovery.
-	if _, err := dropRecovery(ctx, tx, owner.ID); err != nil {
+	if _, err := dropRecovery(ctx, tx, before.ID); err != nil {
 		return err
 	}
 	if s.inPostgres() {
-		if err := s.Shared.SetEmail(ctx, tx, owner.ID, current.ID, email); err != nil {
+		if err := s.Shared.SetEmail(ctx, tx, before.ID, current.ID, email); err != nil {
 			return err
 		}
 		why := session.Ended{Reason: session.EmailChanged, By: g.visitor.Platform}
-		if _, err := s.Shared.RevokeOthers(ctx, tx, owner.ID, current.ID, why); err != nil {
+		if _, err := s.Shared.RevokeOthers(ctx, tx, before.ID, current.ID, why); err != nil {
 			return err
 		}
 	}
@@ -259,7 +229,6 @@ func (s *Service) changedEmail(
 			return EmailChange{}, err
 		}
 	}
-	return EmailChange{Account: owner, Session: current,
-			Device: s.newDevice(g.device, owner.Email)},
-		nil
+	device := s.newDevice(g.device, owner.Email)
+	return EmailChange{Account: owner, Session: current, Device: device}, nil
 }

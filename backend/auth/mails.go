@@ -40,9 +40,9 @@ const noticeLifetime = 24 * time.Hour
 
 // registerMails registers the templates of all mails with the outbox.
 func (s *Service) registerMails() {
-	s.Outbox.Handle(codeTemplate, outbox.Template{Compose: s.composeCode})
+	s.Outbox.Handle(codeTemplate, s.composeCode)
 	for name, write := range s.noticeWriters() {
-		s.Outbox.Handle(name, outbox.Template{Compose: composeNotice(write)})
+		s.Outbox.Handle(name, composeNotice(write))
 	}
 }
 
@@ -166,7 +166,7 @@ func (s *Service) noticeWriters() map[string]noticeWriter {
 				PublicURL: site, UTCOffset: n.UTCOffset,
 			}
 			if n.Recovery != "" {
-				change.StopToken = s.stopToken(s.Keys.Current(), n.Recovery)
+				change.StopToken = linkToken(s.Keys.Current(), stopLabel, n.Recovery)
 				change.Until, _ = time.Parse(time.RFC3339, n.Until)
 			}
 			return write.SignInChange(n.Email, from, change)
@@ -176,7 +176,7 @@ func (s *Service) noticeWriters() map[string]noticeWriter {
 }
 
 // composeNotice renders a notice from its content in the queue.
-func composeNotice(write noticeWriter) func(context.Context, outbox.Mail) (outbox.Composed, error) {
+func composeNotice(write noticeWriter) outbox.Compose {
 	return func(_ context.Context, m outbox.Mail) (outbox.Composed, error) {
 		n, err := m.Notice()
 		if err != nil {

@@ -24,24 +24,26 @@ func (s *Service) RevokeSessionAsOperator(
 	if err != nil || userID == "" {
 		return false, err
 	}
-	n, err := s.revokeAsOperator(ctx, userID, func(tx pgx.Tx) ([]session.Session, error) {
-		found, ok, err := s.Shared.Revoke(ctx, tx, userID, id, byOperator)
-		if !ok {
-			return nil, err
-		}
-		return []session.Session{found}, err
-	})
-	return n > 0, err
+	return s.revokeSession(ctx, visitor.Visitor{}, userID, id, byOperator)
 }
 
 // RevokeSessionsOfUser revokes all sessions of a user and returns their number. Sessions must be
 // rows.
 func (s *Service) RevokeSessionsOfUser(
 	ctx context.Context, userID string,
-) (revoked int, err error) {
-	return s.revokeAsOperator(ctx, userID, func(tx pgx.Tx) ([]session.Session, error) {
-		return s.Shared.RevokeOthers(ctx, tx, userID, "", byOperator)
+) (n int, err error) {
+	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := s.lockIfExists(ctx, tx, userID); err != nil {
+			return err
+		}
+		revoked, err := s.Shared.RevokeOthers(ctx, tx, userID, "", byOperator)
+		n = len(revoked)
+		if err != nil {
+			return err
+		}
+		return s.recordRevoked(ctx, tx, revoked)
 	})
+	return n, err
 }
 
 // RevokeKeysOfUser revokes all access keys of a user and returns their number. Sessions must be
@@ -55,38 +57,16 @@ func (s *Service) RevokeKeysOfUser(ctx context.Context, userID string) (revoked 
 	return revoked, err
 }
 
-func (s *Service) revokeAsOperator(
-	ctx context.Context, userID string, revoke func(tx pgx.Tx) ([]session.Session, error),
-) (n int, err error) {
-	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if err := s.lockIfExists(ctx, tx, userID); err != nil {
-			return err
-		}
-		revoked, err := revoke(tx)
-		n = len(revoked)
-		if err != nil {
-			return err
-		}
-		return s.recordByOperator(ctx, tx, entriesOf(byOperator.Reason, revoked...))
-	})
-	return n, err
-}
-
-// recordByOperator records events that an operator has caused.
-func (s *Service) recordByOperator(ctx context.Context, tx pgx.Tx, entries []account.Entry) error {
-	for i := range entries {
-		entries[i].By = account.Operator
-	}
-	return s.Accounts.Record(ctx, tx, visitor.Visitor{}, entries...)
-}
-
-// InvalidateAllCodes cancels all pending codes and returns their number.
-func (s *Service) InvalidateAllCodes(ctx context.Context) (int, error) {
-	return challenge.InvalidateAll(ctx, s.DB)
+// recordRevoked records the events of sessions that an operator has revoked.
+func (s *Service) recordRevoked(
+	ctx context.Context, tx pgx.Tx, revoked []session.Session,
+) error {
+	return s.Accounts.Record(ctx, tx, visitor.Visitor{},
+		entriesOf(byOperator.Reason, revoked...)...)
 }
 
 // RevokeAllSessions revokes the sessions of all users, in batches of one transaction each, and
-// returns their number. Call InvalidateAllCodes first: otherwise a pending code could create a
+// returns their number. Call challenge.InvalidateAll first: otherwise a pending code could create a
 // session in an earlier batch. Sessions must be rows.
 func (s *Service) RevokeAllSessions(ctx context.Context) (n int, err error) {
 	for batch := 1; batch > 0; n += batch {
@@ -96,7 +76,7 @@ func (s *Service) RevokeAllSessions(ctx context.Context) (n int, err error) {
 			if err != nil {
 				return err
 			}
-			return s.recordByOperator(ctx, tx, entriesOf(byOperator.Reason, revoked...))
+			return s.recordRevoked(ctx, tx, revoked)
 		})
 		if err != nil {
 			return n, err
@@ -116,22 +96,4 @@ func (s *Service) CodesFor(
 	}
 	list, err = challenge.List(ctx, s.DB, "", email)
 	return email, list, err
-}
-
-// FindUser returns the account with an address, in any spelling. It returns fault.NotFound if there
-// is none.
-func (s *Service) FindUser(ctx context.Context, address string) (account.Account, error) {
-	found, ok, err := s.Accounts.FindByAddress(ctx, address)
-	if err == nil && !ok {
-		err = errNoAccount()
-	}
-	return found, err
-}
-
-// AddUser creates an account for an address, in any spelling and independent of SIGN_UP. isNew is
-// false if the account exists. It returns fault.InvalidEmail.
-func (s *Service) AddUser(
-	ctx context.Context, address string,
-) (user account.Account, isNew bool, err error) {
-	return s.Accounts.Add(ctx, address)
 }

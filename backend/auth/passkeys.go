@@ -271,8 +271,8 @@ func (s *Service) RemovePasskey(
 		if err != nil {
 			return err
 		}
-		left, err := s.countPasskeys(ctx, tx, owner.ID)
-		if err != nil || left > 0 {
+		left, err := s.ownPasskeys(ctx, tx, owner.ID)
+		if err != nil || len(left) > 0 {
 			return err
 		}
 		_, err = s.allowCodesToSignIn(ctx, tx, v, owner)

@@ -27,6 +27,9 @@ type Recovery struct {
 // recoveryWait is the duration of the wait.
 const recoveryWait = 24 * time.Hour
 
+// stopLabel is the label of the tokens that stop a recovery; their text is its id.
+const stopLabel = "sana/recovery stop/v1"
+
 // dropRecovery deletes the recovery of a user.
 func dropRecovery(ctx context.Context, tx pgx.Tx, userID string) (dropped bool, err error) {
 	tag, err := tx.Exec(ctx, `
@@ -148,7 +151,7 @@ func (s *Service) CancelRecovery(ctx context.Context, v visitor.Visitor) error {
 // StopRecovery stops a recovery by the token in the mail about it. It returns fault.NoRecovery if
 // the token is invalid or expired.
 func (s *Service) StopRecovery(ctx context.Context, v visitor.Visitor, token string) error {
-	id, ok := s.parseStopToken(token)
+	id, ok := openLinkToken(s.Keys, stopLabel, token)
 	if !ok {
 		return errNoRecovery()
 	}
@@ -165,16 +168,12 @@ func (s *Service) stopRecoveries(
 ) (stopped int, err error) {
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
 		stopped = 0
-		rows, err := tx.Query(ctx, `
+		users, err := usersOf(ctx, tx, `
 			SELECT user_id::text
 			FROM recoveries
 			WHERE `+string(condition), args)
 		if err != nil {
-			return postgres.Error("stop recovery", err)
-		}
-		users, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		if err != nil {
-			return postgres.Error("stop recovery", err)
+			return err
 		}
 		for _, userID := range users {
 			owner, err := s.Accounts.Lock(ctx, tx, userID)

@@ -19,7 +19,7 @@ const recoveryBatch = 100
 // FinishRecoveries completes the recoveries whose wait has elapsed, each in its own transaction,
 // and returns their number. Instances may call it concurrently. Sessions must be rows.
 func (s *Service) FinishRecoveries(ctx context.Context) (finished int, err error) {
-	users, err := s.usersOf(ctx, `
+	users, err := usersOf(ctx, s.DB, `
 		SELECT user_id::text
 		FROM recoveries
 		WHERE ends_at <= now()
@@ -40,8 +40,11 @@ func (s *Service) FinishRecoveries(ctx context.Context) (finished int, err error
 	return finished, nil
 }
 
-func (s *Service) usersOf(ctx context.Context, sql string, args pgx.NamedArgs) ([]string, error) {
-	rows, err := s.DB.Query(ctx, sql, args)
+// usersOf returns the ids that a statement selects.
+func usersOf(
+	ctx context.Context, db postgres.Querier, sql string, args pgx.NamedArgs,
+) ([]string, error) {
+	rows, err := db.Query(ctx, sql, args)
 	if err != nil {
 		return nil, postgres.Error("find users", err)
 	}
@@ -76,12 +79,8 @@ func (s *Service) finishRecovery(ctx context.Context, userID string) (done bool,
 		if _, err := writeCodesFor(ctx, tx, userID, CodesForSignIn); err != nil {
 			return err
 		}
-		revoked, err := s.Shared.RevokeOthers(ctx, tx, userID, "",
-			session.Ended{Reason: session.Recovered})
-		if err != nil {
-			return err
-		}
-		if err := dropHandoffs(ctx, tx, revoked); err != nil {
+		why := session.Ended{Reason: session.Recovered}
+		if _, err := s.Shared.RevokeOthers(ctx, tx, userID, "", why); err != nil {
 			return err
 		}
 		v := visitor.Visitor{AcceptLanguage: language}
@@ -99,7 +98,7 @@ func (s *Service) finishRecovery(ctx context.Context, userID string) (done bool,
 // notified users.
 func (s *Service) NotifySuspended(ctx context.Context) (notified int, err error) {
 	for batch := recoveryBatch; batch == recoveryBatch; notified += batch {
-		users, err := s.usersOf(ctx, `
+		users, err := usersOf(ctx, s.DB, `
 			SELECT id::text
 			FROM users
 			WHERE `+notificationDue+`

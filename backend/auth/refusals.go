@@ -17,6 +17,13 @@ func errBrowserTokenMissing() error {
 			"site.")
 }
 
+// after returns a fault that ends after a wait.
+func after(wait time.Duration, code fault.Code, message string) error {
+	err := fault.New(code, message)
+	err.RetryAfter = wait
+	return err
+}
+
 // errLimit is the error of an attempt that a limit refused.
 func errLimit(v throttle.Verdict) error {
 	switch v.Refused.Name {
@@ -27,20 +34,23 @@ func errLimit(v throttle.Verdict) error {
 	case throttle.WrongByNetwork.Name:
 		return errNetwork("wrong codes", v.Wait)
 	default:
-		err := fault.New(fault.TooManyWrongCodes, fmt.Sprintf(
+		return after(v.Wait, fault.TooManyWrongCodes, fmt.Sprintf(
 			"There were too many wrong codes for this address. Try again in %s; you may need a "+
 				"new code by then.", inWords(v.Wait)))
-		err.RetryAfter = v.Wait
-		return err
 	}
+}
+
+// errNewerKey is the error of the repeat of a code that an instance with another key accepted.
+func errNewerKey() error {
+	return after(2*time.Second, fault.Unavailable,
+		"This code was accepted a moment ago by a server with newer keys. Try again in a few "+
+			"seconds.")
 }
 
 // errNetwork is the error of a network that has used up a limit.
 func errNetwork(what string, wait time.Duration) error {
-	err := fault.New(fault.TooManyRequests,
+	return after(wait, fault.TooManyRequests,
 		fmt.Sprintf("Too many %s from your network. Try again in %s.", what, inWords(wait)))
-	err.RetryAfter = wait
-	return err
 }
 
 // errAccount is the error of an account that has used up a limit.
@@ -52,10 +62,8 @@ func errAccount(v throttle.Verdict) error {
 	case throttle.KeysByAccount.Name:
 		what = "Too many access keys were made."
 	}
-	err := fault.New(fault.TooManyRequests,
+	return after(v.Wait, fault.TooManyRequests,
 		fmt.Sprintf("%s Try again in %s.", what, inWords(v.Wait)))
-	err.RetryAfter = v.Wait
-	return err
 }
 
 func errWrongCode(triesLeft int) error {

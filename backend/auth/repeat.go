@@ -21,10 +21,11 @@ func (s *Service) repeat(ctx context.Context, g attempt) (in SignedIn, err error
 	if g.challenge.Outcome == challenge.RecoveryRequired {
 		return SignedIn{}, errRecoveryRequired()
 	}
-	next, err := s.newSession(g, g.challenge.OutcomeKeyID)
-	if err != nil {
-		return SignedIn{}, err
+	key, ok := s.Keys.Find(g.challenge.OutcomeKeyID)
+	if !ok { // another instance has the key, as during a key rotation
+		return SignedIn{}, errNewerKey()
 	}
+	next := newSession(g, key)
 	if s.inPostgres() {
 		in, err = s.repeatFromRow(ctx, g, next)
 	} else {
@@ -33,11 +34,7 @@ func (s *Service) repeat(ctx context.Context, g attempt) (in SignedIn, err error
 	if errors.Is(err, pgx.ErrNoRows) {
 		return SignedIn{}, challenge.ErrExpired()
 	}
-	if err != nil {
-		return SignedIn{}, postgres.Error("repeat sign-in", err)
-	}
-	in.Device = s.newDevice(g.device, g.challenge.Email)
-	return in, nil
+	return in, postgres.Error("repeat sign-in", err)
 }
 
 func (s *Service) repeatFromRow(

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"sana/backend/account"
@@ -155,7 +156,7 @@ func (s *Service) sendLimits(v visitor.Visitor, email string) sendLimits {
 			throttle.SentToDevices.Of(box)}
 	}
 	consecutive := throttle.ConsecutiveWrong.Of(email)
-	both := append(append([]throttle.Use{}, networks...), own...)
+	both := slices.Concat(networks, own)
 	return sendLimits{
 		networks:    s.Limits.Budgets(networks...),
 		own:         s.Limits.Budgets(own...),

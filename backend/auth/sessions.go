@@ -18,25 +18,11 @@ func (s *Service) Sessions(
 	ctx context.Context, v visitor.Visitor, current session.Session,
 ) (_ []session.Listed, complete bool, err error) {
 	if s.inPostgres() {
-		list, err := s.listSessions(ctx, current.User.ID)
+		list, err := s.Shared.List(ctx, current.User.ID)
 		return list, true, err
 	}
 	current.UserAgent, current.Platform, current.IP = v.UserAgent, v.Platform, v.IP
 	return []session.Listed{{Session: current, LastUsedAt: s.Sealed.Now()}}, false, nil
-}
-
-// listSessions lists the sessions of a user with the apps that they have opened. Sessions must be
-// rows.
-func (s *Service) listSessions(ctx context.Context, userID string) ([]session.Listed, error) {
-	list, err := s.Shared.List(ctx, userID)
-	if err != nil {
-		return nil, err
-	}
-	opened, err := s.appsOfSessions(ctx, userID)
-	for i := range list {
-		list[i].Apps = opened[list[i].ID]
-	}
-	return list, err
 }
 
 // RevokeSession revokes a session of the current user by its public id. The current one is signed
@@ -51,17 +37,28 @@ func (s *Service) RevokeSession(
 	if err := s.checkMayRevoke(ctx, current); err != nil {
 		return err
 	}
-	return postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-		if _, err := s.Accounts.Lock(ctx, tx, current.User.ID); err != nil {
+	why := session.Ended{Reason: session.RevokedElsewhere, By: v.Platform}
+	_, err := s.revokeSession(ctx, v, current.User.ID, id, why)
+	return err
+}
+
+// revokeSession revokes a session of a user by its public id and records the event. It returns
+// false if the session is no longer valid.
+func (s *Service) revokeSession(
+	ctx context.Context, v visitor.Visitor, userID, id string, why session.Ended,
+) (found bool, err error) {
+	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		if err := s.lockIfExists(ctx, tx, userID); err != nil {
 			return err
 		}
-		why := session.Ended{Reason: session.RevokedElsewhere, By: v.Platform}
-		revoked, found, err := s.Shared.Revoke(ctx, tx, current.User.ID, id, why)
+		var revoked session.Session
+		revoked, found, err = s.Shared.Revoke(ctx, tx, userID, id, why)
 		if err != nil || !found {
 			return err
 		}
 		return s.Accounts.Record(ctx, tx, v, entriesOf(why.Reason, revoked)...)
 	})
+	return found, err
 }
 
 // RevokeOtherSessions revokes all sessions of the current user but the current one and, if keys is
@@ -103,12 +100,16 @@ func (s *Service) checkMayRevoke(ctx context.Context, current session.Session) e
 
 // entriesOf returns the events of revoked sessions.
 func entriesOf(reason session.Reason, revoked ...session.Session) []account.Entry {
+	details := account.Details{Reason: string(reason)}
+	if reason == session.RevokedByOperator {
+		details.By = account.Operator
+	}
 	entries := make([]account.Entry, len(revoked))
 	for i, e := range revoked {
-		entries[i] = account.Entry{UserID: e.User.ID, Kind: account.SessionRevoked,
-			Details: account.Details{
-				Ended: e.Platform, Reason: string(reason),
-			}}
+		details.Ended = e.Platform
+		entries[i] = account.Entry{
+			UserID: e.User.ID, Kind: account.SessionRevoked, Details: details,
+		}
 	}
 	return entries
 }

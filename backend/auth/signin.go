@@ -208,14 +208,12 @@ const endCurrent = `
 
 // signIn consumes the code of a sign-in. It returns errConflict if a concurrent request interfered.
 func (s *Service) signIn(
-	ctx context.Context, g attempt, keyID string, current session.Session,
+	ctx context.Context, g attempt, current session.Session,
 ) (SignedIn, error) {
-	next, err := s.newSession(g, keyID)
-	if err != nil {
-		return SignedIn{}, err
-	}
+	key := s.Keys.Current()
+	next := newSession(g, key)
 	args := g.args()
-	args["outcome_key"], args["current"] = keyID, current.ID
+	args["outcome_key"], args["current"] = key.ID, current.ID
 	s.sessionArgs(args, g.visitor, next)
 	args["notice"] = s.newDeviceNotice(g.visitor, g.device, g.challenge.Email, next.ID)
 	args["trace"] = tracing.Traceparent(ctx)
@@ -318,18 +316,6 @@ func (s *Service) revokeSurplus(
 		return nil
 	})
 	return postgres.Error("end sessions", err)
-}
-
-// newSession returns the session that a code creates, without the values of the database.
-func (s *Service) newSession(g attempt, keyID string) (session.Session, error) {
-	c := g.challenge
-	token, err := s.sessionToken(g.visitor.Browser, c.ID, keyID)
-	if err != nil {
-		return session.Session{}, err
-	}
-	id, err := s.sessionID(g.visitor.Browser, c.ID, keyID)
-	user := session.User{ID: c.UserID, Email: c.Email}
-	return session.Session{ID: id, Token: token, User: user}, err
 }
 
 // sessionArgs adds the arguments of the statements that create or renew a session.

@@ -6,7 +6,6 @@ import (
 
 	"sana/backend/account"
 	"sana/backend/challenge"
-	"sana/backend/fault"
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/visitor"
@@ -77,8 +76,5 @@ func (s *Service) sessionOfToken(
 // lockIfExists locks the row of a user if the account exists.
 func (s *Service) lockIfExists(ctx context.Context, tx pgx.Tx, userID string) error {
 	_, err := s.Accounts.Lock(ctx, tx, userID)
-	if fault.Is(err, fault.NotSignedIn) {
-		return nil
-	}
-	return err
+	return ignoreDeleted(err)
 }

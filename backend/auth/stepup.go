@@ -121,13 +121,11 @@ const stepUp = `
 
 // renewSession consumes the code of a step-up. It returns errConflict if a concurrent request
 // interfered, and fault.CodeExpired if the code has no result.
-func (s *Service) renewSession(ctx context.Context, g attempt, keyID string) (SignedIn, error) {
-	next, err := s.newSession(g, keyID)
-	if err != nil {
-		return SignedIn{}, err
-	}
+func (s *Service) renewSession(ctx context.Context, g attempt) (SignedIn, error) {
+	key := s.Keys.Current()
+	next := newSession(g, key)
 	args := g.args()
-	args["outcome_key"] = keyID
+	args["outcome_key"] = key.ID
 	s.sessionArgs(args, g.visitor, next)
 	args["notice"] = s.newDeviceNotice(g.visitor, g.device, g.challenge.Email, "")
 	args["trace"] = tracing.Traceparent(ctx)

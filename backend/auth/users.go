@@ -2,12 +2,10 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"sana/backend/account"
 	"sana/backend/apps"
-	"sana/backend/fault"
 	"sana/backend/postgres"
 	"sana/backend/session"
 	"sana/backend/visitor"
@@ -85,35 +83,31 @@ const shownEvents = 50
 // FindUserDetails returns the details of the user with an address, in any spelling. It returns
 // fault.NotFound.
 func (s *Service) FindUserDetails(ctx context.Context, address string) (UserDetails, error) {
-	user, err := s.FindUser(ctx, address)
+	email, err := account.ParseAddress(address)
 	if err != nil {
 		return UserDetails{}, err
 	}
-	found, err := s.queryUsers(ctx, `WHERE id = @user`, pgx.NamedArgs{"user": user.ID})
+	found, err := s.queryUsers(ctx, `WHERE email = @email`, pgx.NamedArgs{"email": email})
 	if err != nil {
 		return UserDetails{}, err
 	}
 	if len(found) == 0 {
-		return UserDetails{}, errNoAccount() // deleted meanwhile
+		return UserDetails{}, account.ErrUnknown()
 	}
 	d := UserDetails{UserSummary: found[0]}
 	if d.BlockedAt == nil {
-		d.Apps = s.apps().For(user.Email, time.Now())
+		d.Apps = s.apps().For(email, time.Now())
 	}
 	if s.inPostgres() {
-		if d.Devices, err = s.listSessions(ctx, user.ID); err != nil {
+		if d.Devices, err = s.Shared.List(ctx, d.ID); err != nil {
 			return UserDetails{}, err
 		}
-		if d.Keys, err = s.Shared.ListAccessKeys(ctx, s.DB, user.ID); err != nil {
+		if d.Keys, err = s.Shared.ListAccessKeys(ctx, s.DB, d.ID); err != nil {
 			return UserDetails{}, err
 		}
 	}
-	d.Events, err = s.Accounts.Events(ctx, user.ID, 0, shownEvents)
+	d.Events, err = s.Accounts.Events(ctx, d.ID, 0, shownEvents)
 	return d, err
-}
-
-func errNoAccount() error {
-	return fault.New(fault.NotFound, "There is no account with this address.")
 }
 
 // Blocking is the result of BlockUser and UnblockUser.
@@ -140,24 +134,19 @@ func (s *Service) UnblockUser(ctx context.Context, address string) (Blocking, er
 func (s *Service) setBlocked(
 	ctx context.Context, address string, blocked bool,
 ) (b Blocking, err error) {
-	for range maxRounds {
-		user, err := s.FindUser(ctx, address)
-		if err != nil {
-			return Blocking{}, err
-		}
-		err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
-			b, err = s.setBlockedTx(ctx, tx, user, blocked)
-			return err
-		})
-		if !errors.Is(err, errConflict) && !fault.Is(err, fault.NotSignedIn) {
-			return b, err
-		}
+	user, err := s.Accounts.FindByAddress(ctx, address)
+	if err != nil {
+		return Blocking{}, err
 	}
-	return Blocking{}, errContended("block account")
+	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) error {
+		b, err = s.setBlockedTx(ctx, tx, user, blocked)
+		return err
+	})
+	return b, err
 }
 
-// setBlockedTx returns errConflict if the account has another address now, and fault.NotSignedIn if
-// it was deleted.
+// setBlockedTx returns fault.NotFound if the account has another address now, and fault.NotSignedIn
+// if it was deleted.
 func (s *Service) setBlockedTx(
 	ctx context.Context, tx pgx.Tx, user account.Account, blocked bool,
 ) (Blocking, error) {
@@ -172,7 +161,7 @@ func (s *Service) setBlockedTx(
 		return Blocking{}, err
 	}
 	if owner.Email != user.Email {
-		return Blocking{}, errConflict
+		return Blocking{}, account.ErrUnknown()
 	}
 
 	b := Blocking{Email: owner.Email}
@@ -185,9 +174,6 @@ func (s *Service) setBlockedTx(
 		return Blocking{}, err
 	}
 	b.Sessions = len(revoked)
-	if err := dropHandoffs(ctx, tx, revoked); err != nil {
-		return Blocking{}, err
-	}
 	events := entriesOf(byOperator.Reason, revoked...)
 	// A finished recovery would allow codes to sign in after an unblock.
 	stopped, err := dropRecovery(ctx, tx, owner.ID)
@@ -195,9 +181,12 @@ func (s *Service) setBlockedTx(
 		return Blocking{}, err
 	}
 	if stopped {
-		events = append(events, account.Entry{UserID: owner.ID, Kind: account.RecoveryStopped})
+		events = append(events, account.Entry{
+			UserID: owner.ID, Kind: account.RecoveryStopped,
+			Details: account.Details{By: account.Operator},
+		})
 	}
-	if err := s.recordByOperator(ctx, tx, events); err != nil {
+	if err := s.Accounts.Record(ctx, tx, visitor.Visitor{}, events...); err != nil {
 		return Blocking{}, err
 	}
 	keys, err := s.revokeKeys(ctx, tx, visitor.Visitor{}, owner.ID, "", account.Operator)
@@ -208,7 +197,7 @@ func (s *Service) setBlockedTx(
 // DeleteUser deletes the account with an address, in any spelling, like DeleteAccount. It
 // returns the address of the account, and fault.NotFound.
 func (s *Service) DeleteUser(ctx context.Context, address string) (email string, err error) {
-	user, err := s.FindUser(ctx, address)
+	user, err := s.Accounts.FindByAddress(ctx, address)
 	if err != nil {
 		return "", err
 	}

@@ -2,11 +2,9 @@ package auth
 
 import (
 	"context"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"time"
 
 	"sana/backend/account"
 	"sana/backend/apps"
@@ -41,54 +39,64 @@ type SignedIn struct {
 func (s *Service) VerifyCode(
 	ctx context.Context, v visitor.Visitor, current session.Session, address, code string,
 ) (SignedIn, error) {
-	q, err := s.pendingQuery(ctx, v, address)
-	if err != nil {
-		return SignedIn{}, err
+	var in SignedIn
+	q := challenge.Query{Browser: v.Browser, Purpose: challenge.SignIn}
+	err := s.tryCode(ctx, v, q, address, code, func(g attempt) (err error) {
+		in, err = s.accept(ctx, g, current)
+		return err
+	})
+	return in, err
+}
+
+// tryCode compares a code with the challenge of q for an address, or with the newest if address is
+// "", and counts the attempt. It calls accept for a right code. It starts again if a concurrent
+// request interfered; accept returns errConflict then.
+func (s *Service) tryCode(
+	ctx context.Context, v visitor.Visitor, q challenge.Query, address, code string,
+	accept func(attempt) error,
+) error {
+	var err error
+	if q.Email, err = s.pendingAddress(ctx, q, address); err != nil {
+		return err
 	}
 	for range maxRounds {
 		g, err := s.compare(ctx, v, q, code)
 		if err != nil {
-			return SignedIn{}, err
+			return err
 		}
-		if !g.right {
-			if err := s.refuse(ctx, g); err != nil {
-				return SignedIn{}, err
-			}
+		if g.right {
+			err = accept(g)
+		} else {
+			err = s.refuse(ctx, g)
+		}
+		if errors.Is(err, errConflict) {
 			continue
 		}
-		in, err := s.accept(ctx, g, current)
-		if !errors.Is(err, errConflict) {
-			return in, err
+		if g.right && !g.challenge.IsSpent() && !fault.Is(err, fault.Unavailable) {
+			s.Limits.CountAttempt(true)
+			s.Metrics.CodeCompared(true)
 		}
+		return err
 	}
-	return SignedIn{}, errContended("verify code")
+	return errContended("verify code")
 }
 
-// pendingQuery returns the query for the browser's challenge for an address; without an address it
-// finds the newest challenge first.
-func (s *Service) pendingQuery(
-	ctx context.Context, v visitor.Visitor, address string,
-) (challenge.Query, error) {
-	q := challenge.Query{Browser: v.Browser, Purpose: challenge.SignIn}
-	if v.Browser == "" {
-		return q, challenge.ErrNonePending()
+// pendingAddress returns the canonical form of an address or, without one, the address of the
+// newest challenge of q.
+func (s *Service) pendingAddress(
+	ctx context.Context, q challenge.Query, address string,
+) (string, error) {
+	if q.Browser == "" {
+		return "", challenge.ErrNonePending()
 	}
 	if address != "" {
-		email, err := account.ParseAddress(address)
-		q.Email = email
-		return q, err
+		return account.ParseAddress(address)
 	}
-	return s.newest(ctx, q)
-}
-
-// newest completes a query with the address of its challenge.
-func (s *Service) newest(ctx context.Context, q challenge.Query) (challenge.Query, error) {
 	c, _, err := challenge.FindForAttempt(ctx, s.DB, q, s.Limits.Budgets())
 	if err == nil && c.ID == "" {
 		err = challenge.ErrNonePending()
 	}
-	q.Email = c.Email
-	return q, err
+	return c.Email, err
 }
 
 // errConflict means that a concurrent request changed the data that an attempt was compared with.
@@ -97,25 +105,15 @@ var errConflict = errors.New("auth: another request was faster")
 // accept writes the result of a right attempt, or reads an earlier result.
 func (s *Service) accept(
 	ctx context.Context, g attempt, current session.Session,
-) (SignedIn, error) {
-	if g.challenge.IsSpent() {
-		in, err := s.repeat(ctx, g)
-		in.Arrival = g.challenge.Arrival
-		return in, err
+) (in SignedIn, err error) {
+	switch {
+	case g.challenge.IsSpent():
+		in, err = s.repeat(ctx, g)
+	case g.challenge.Purpose == challenge.StepUp:
+		in, err = s.renewSession(ctx, g)
+	default:
+		in, err = s.signIn(ctx, g, current)
 	}
-	keyID := s.Keys.Current().ID
-	var in SignedIn
-	var err error
-	if g.challenge.Purpose == challenge.StepUp {
-		in, err = s.renewSession(ctx, g, keyID)
-	} else {
-		in, err = s.signIn(ctx, g, keyID, current)
-	}
-	if errors.Is(err, errConflict) || fault.Is(err, fault.Unavailable) {
-		return SignedIn{}, err
-	}
-	s.Limits.CountAttempt(true)
-	s.Metrics.CodeCompared(true)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -129,48 +127,15 @@ const (
 	idLabel    = "sana/session id/v1"
 )
 
-// sessionToken returns the token of a challenge's session: a function of the challenge and the
-// browser, so that a repeat finds the same session. keyID names the secret key; the database stores
-// it when the code is consumed. An instance without that key returns fault.Unavailable.
-func (s *Service) sessionToken(browser visitor.Browser, challengeID, keyID string) (string, error) {
-	key, err := s.outcomeKey(keyID)
-	if err != nil {
-		return "", err
+// newSession returns the session that a code creates, without the values of the database. Its token
+// and its id are functions of the challenge and the browser, so that a repeat finds the same
+// session. The database stores the id of key when the code is consumed.
+func newSession(g attempt, key keyring.Key) session.Session {
+	c := g.challenge
+	text := string(g.visitor.Browser) + "\x00" + c.ID
+	return session.Session{
+		ID:    hex.EncodeToString(macOf(key, idLabel, text)[:16]),
+		Token: session.TokenOf([sha256.Size]byte(macOf(key, tokenLabel, text))),
+		User:  session.User{ID: c.UserID, Email: c.Email},
 	}
-	return session.TokenOf(derive(key, tokenLabel, browser, challengeID)), nil
-}
-
-// sessionID returns the public id of the session that a first sign-in creates, derived in the same
-// way.
-func (s *Service) sessionID(browser visitor.Browser, challengeID, keyID string) (string, error) {
-	key, err := s.outcomeKey(keyID)
-	if err != nil {
-		return "", err
-	}
-	raw := derive(key, idLabel, browser, challengeID)
-	return hex.EncodeToString(raw[:16]), nil
-}
-
-func (s *Service) outcomeKey(keyID string) (keyring.Key, error) {
-	key, ok := s.Keys.Find(keyID)
-	if !ok {
-		// Another instance has the key, as during a key rotation.
-		err := fault.New(fault.Unavailable,
-			"This code was accepted a moment ago by a server with newer keys. Try again in a "+
-				"few seconds.")
-		err.RetryAfter = 2 * time.Second
-		return keyring.Key{}, err
-	}
-	return key, nil
-}
-
-func derive(
-	key keyring.Key, label string, browser visitor.Browser, challengeID string,
-) (derived [sha256.Size]byte) {
-	mac := hmac.New(sha256.New, key.Derive(label))
-	mac.Write([]byte(browser))
-	mac.Write([]byte{0})
-	mac.Write([]byte(challengeID))
-	mac.Sum(derived[:0])
-	return derived
 }

@@ -154,7 +154,7 @@ type addPersonCommand struct{ person }
 // Run creates an account, or prints that it exists. It sends no mail.
 func (a addPersonCommand) Run(in invocation) error {
 	return a.do(in, func(ctx context.Context, useCases *auth.Service) (any, string, error) {
-		user, isNew, err := useCases.AddUser(ctx, a.Address)
+		user, isNew, err := useCases.Accounts.Add(ctx, a.Address)
 		outcome := "has an account; nothing to do"
 		if isNew {
 			outcome = "can sign in now"
@@ -175,7 +175,7 @@ func (e endPersonCommand) Run(in invocation) error {
 		if useCases.Shared == nil {
 			return nil, "", errNoList
 		}
-		user, err := useCases.FindUser(ctx, e.Address)
+		user, err := useCases.Accounts.FindByAddress(ctx, e.Address)
 		if err != nil {
 			return nil, "", err
 		}

@@ -14,6 +14,7 @@ import (
 	"sana/backend/account"
 	"sana/backend/app"
 	"sana/backend/auth"
+	"sana/backend/challenge"
 	"sana/backend/config"
 	"sana/backend/fault"
 	"sana/backend/session"
@@ -51,7 +52,7 @@ var errNoList = errors.New(
 func findUser(
 	ctx context.Context, useCases *auth.Service, address string,
 ) (account.Account, error) {
-	user, err := useCases.FindUser(ctx, address)
+	user, err := useCases.Accounts.FindByAddress(ctx, address)
 	if fault.Is(err, fault.NotFound) {
 		err = errNoAccount(address)
 	}
@@ -146,7 +147,7 @@ func (e endSessionsCommand) Run(in invocation) error {
 // endAll cancels the codes first: otherwise one of them could create a session after all were
 // revoked.
 func (endSessionsCommand) endAll(ctx context.Context, out io.Writer, useCases *auth.Service) error {
-	codes, err := useCases.InvalidateAllCodes(ctx)
+	codes, err := challenge.InvalidateAll(ctx, useCases.DB)
 	if err != nil {
 		return err
 	}

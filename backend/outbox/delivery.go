@@ -107,11 +107,11 @@ func (d delivery) content(ctx context.Context) (Composed, error) {
 	if d.mail.compose != nil {
 		return d.mail.compose(ctx)
 	}
-	template, known := d.templates[d.mail.Template]
+	compose, known := d.templates[d.mail.Template]
 	if !known {
 		return Composed{}, fmt.Errorf("outbox: no template %q in this version", d.mail.Template)
 	}
-	return template.Compose(ctx, d.mail.Mail)
+	return compose(ctx, d.mail.Mail)
 }
 
 // send sends the message to the provider, with usefulUntil as the deadline.

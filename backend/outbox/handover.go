@@ -46,7 +46,7 @@ func (h *Handover) Args(into pgx.NamedArgs) {
 }
 
 // Send starts sending the mail. It must be called after the commit. compose has the contract of
-// Template.Compose and is called at most once.
+// Compose and is called at most once.
 func (h *Handover) Send(m Mail, compose func(context.Context) (Composed, error)) {
 	w := h.worker
 	if w == nil {

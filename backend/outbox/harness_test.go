@@ -81,11 +81,8 @@ func start(t *testing.T, p *provider) *instance {
 }
 
 func (i *instance) compose(template string, compose func(outbox.Mail) (outbox.Composed, error)) {
-	i.Handle(template, outbox.Template{
-		Compose: func(_ context.Context, m outbox.Mail) (outbox.Composed,
-			error) {
-			return compose(m)
-		},
+	i.Handle(template, func(_ context.Context, m outbox.Mail) (outbox.Composed, error) {
+		return compose(m)
 	})
 }
 

@@ -67,13 +67,10 @@ type Composed struct {
 	UsefulFor time.Duration // after that it must not be sent
 }
 
-// Template composes the mails of one kind.
-type Template struct {
-	// Compose returns the mail to send now. It returns ErrObsolete for a mail that is no longer
-	// needed; after any other error the mail is retried. It may be called more than once for the
-	// same mail, on any instance.
-	Compose func(ctx context.Context, m Mail) (Composed, error)
-}
+// Compose returns the mail to send now. It returns ErrObsolete for a mail that is no longer needed;
+// after any other error the mail is retried. It may be called more than once for the same mail, on
+// any instance.
+type Compose func(ctx context.Context, m Mail) (Composed, error)
 
 // Options are the settings and dependencies of an outbox.
 type Options struct {
@@ -89,7 +86,7 @@ type Options struct {
 type Outbox struct {
 	db        *pgxpool.Pool
 	sender    mail.Sender
-	templates map[string]Template
+	templates map[string]Compose
 	options   Options
 	log       *slog.Logger
 	wake      chan struct{}
@@ -106,15 +103,16 @@ func New(db *pgxpool.Pool, sender mail.Sender, o Options) *Outbox {
 	return &Outbox{
 		db:        db,
 		sender:    sender,
-		templates: map[string]Template{},
+		templates: map[string]Compose{},
 		options:   o,
 		log:       o.Log,
 		wake:      make(chan struct{}, 1),
 	}
 }
 
-// Handle sets the template of a name, as in column template. It must be called before Run.
-func (o *Outbox) Handle(name string, t Template) { o.templates[name] = t }
+// Handle sets what composes the mails of a template, as in column template. It must be called
+// before Run.
+func (o *Outbox) Handle(template string, compose Compose) { o.templates[template] = compose }
 
 // Wake makes Run poll the queue at once. Call it after the commit of a transaction that has queued
 // a mail; other instances find the mail with their next poll.

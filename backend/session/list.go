@@ -18,13 +18,14 @@ var idPattern = regexp.MustCompile(`^[0-9a-f]{32}$`)
 type Listed struct {
 	Session
 	LastUsedAt time.Time // at most 75 seconds old for a session in use
-	Apps       []string  // ids of the apps that it has opened; set by package auth
+	Apps       []string  // ids of the apps that it has opened, in alphabetical order
 }
 
 // List returns the valid sessions of a user, the one used last first. They have no Token.
 func (s *Shared) List(ctx context.Context, userID string) ([]Listed, error) {
 	rows, err := s.db.Query(ctx, `
-		SELECT v, last_used_at
+		SELECT v, last_used_at,
+		       ARRAY(SELECT app FROM session_apps WHERE session_id = sessions.id ORDER BY app)
 		FROM sessions
 		WHERE user_id = @user
 		  AND `+isLive+`
@@ -35,7 +36,7 @@ func (s *Shared) List(ctx context.Context, userID string) ([]Listed, error) {
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (listed Listed, err error) {
 		var value []byte
-		if err := row.Scan(&value, &listed.LastUsedAt); err != nil {
+		if err := row.Scan(&value, &listed.LastUsedAt, &listed.Apps); err != nil {
 			return Listed{}, err
 		}
 		listed.Session, err = decode(value)

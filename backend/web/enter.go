@@ -112,7 +112,7 @@ func (s *Server) enter(ctx context.Context, c *fiber.Ctx) error {
 		return s.sendGateFault(c, app, err)
 	}
 
-	handoff, err := s.Auth.OpenHandoff(ctx, s.visitor(c), current, from)
+	ticket, err := s.Auth.OpenHandoff(ctx, s.visitor(c), current, from)
 	if fault.Is(err, fault.ReauthenticationRequired) {
 		return redirect(c, signInAt(from)+"&fresh=1")
 	}
@@ -120,7 +120,7 @@ func (s *Server) enter(ctx context.Context, c *fiber.Ctx) error {
 		return s.sendGateFault(c, app, err)
 	}
 	return redirect(c,
-		s.PublicURL.Scheme+"://"+handoff.Host+apps.ReservedPath+"finish?ticket="+handoff.Ticket)
+		s.PublicURL.Scheme+"://"+from.Host+apps.ReservedPath+"finish?ticket="+ticket)
 }
 
 // signInAt returns the address of the page that signs in and then returns to enter.
@@ -155,21 +155,21 @@ func (s *Server) startHandoff(ctx context.Context, c *fiber.Ctx, at visit) error
 // again: of ten first tabs, nine have a nonce that the tenth has replaced.
 func (s *Server) finishHandoff(ctx context.Context, c *fiber.Ctx, at visit) error {
 	nonce, _ := parseEnterCookie(s.apps.enter.token(c))
-	finished, err := s.Auth.FinishHandoff(ctx, s.visitor(c), at.app, at.host, query(c, "ticket"),
-		nonce)
+	path, current, err := s.Auth.FinishHandoff(ctx, s.visitor(c), at.app, at.host,
+		query(c, "ticket"), nonce)
 	switch {
 	case err != nil:
 		return s.sendGateFault(c, at.app, err)
 	case nonce == "":
-		return s.sendCookiesPage(c, at, finished.Path)
-	case finished.Session.ID == "":
-		return redirect(c, gate.StartURL(s.PublicURL, at.host, finished.Path))
+		return s.sendCookiesPage(c, at, path)
+	case current.ID == "":
+		return redirect(c, gate.StartURL(s.PublicURL, at.host, path))
 	}
 	now := time.Now()
-	value := s.apps.maker.Make(at.host, finished.Session.ID, finished.Session.Seed, now)
-	s.apps.cookie.set(c, value, session.CookieMaxAge(finished.Session.ExpiresAt.Sub(now)))
+	value := s.apps.maker.Make(at.host, current.ID, current.Seed, now)
+	s.apps.cookie.set(c, value, session.CookieMaxAge(current.ExpiresAt.Sub(now)))
 	s.apps.enter.set(c, nonce+"."+strconv.FormatInt(now.Unix(), 10), enterAge)
-	return redirect(c, finished.Path)
+	return redirect(c, path)
 }
 
 // parseEnterCookie splits the value of enterCookie. It returns "" for one that is malformed.

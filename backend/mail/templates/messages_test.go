@@ -34,7 +34,7 @@ func parsed(t *testing.T) *templates.Set {
 }
 
 // notYou has the form of the token of a link that ends a session.
-const notYou = "20261122-3f9a.00112233445566778899aabbccddeeff.1795961159." +
+const notYou = "00112233445566778899aabbccddeeff.1795961159." +
 	"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 
 // aTime is 14:05 in UTC.

@@ -5,8 +5,7 @@ import { advance, settle } from '../../shared/testing/time'
 import { NotYouPage } from './NotYouPage'
 
 const call = 'POST /api/auth/not-you'
-const tokenUntil = (at: number) =>
-  `key.1.00112233445566778899aabbccddeeff.${Math.floor(at / 1000)}.MAC_-`
+const tokenUntil = (at: number) => `00112233445566778899aabbccddeeff.${Math.floor(at / 1000)}.MAC_-`
 const good = tokenUntil(Date.now() + 3_600_000)
 
 async function open(fragment: string, reply: Reply | Reply[] = noContent()) {

@@ -1,6 +1,6 @@
 import { type Responses, refused, type State } from '../../shared/testing/states'
 
-const link = (until: number) => `/not-you#t=key.00112233445566778899aabbccddeeff.${until}.MAC`
+const link = (until: number) => `/not-you#t=00112233445566778899aabbccddeeff.${until}.MAC`
 const page = (
   name: string,
   shows: State['shows'],

@@ -1,4 +1,4 @@
-/** Returns the token of a mail's link: key, session, expiry in seconds since 1970, and a MAC. */
+/** Returns the token of a mail's link: session, expiry in seconds since 1970, and a MAC. */
 export function tokenInFragment(hash: string): string | undefined {
   return /^#t=([\w.-]+)$/.exec(hash)?.[1]
 }
