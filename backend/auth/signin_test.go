@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"testing"
 	"time"
 
@@ -117,36 +116,6 @@ func TestSignIn_KeepsTenSessionsAndRevokesTheOldest(t *testing.T) {
 	}
 }
 
-func TestSignIn_ParallelSignInsKeepTenSessions(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.URL(t)
-	first, db := newService(t, url)
-	second, _ := newService(t, url)
-	const n = 16
-	visitors, codes := make([]visitor.Visitor, n), make([]string, n)
-	for i := range n {
-		visitors[i] = newVisitor("")
-		codes[i] = codeFor(t, first, visitors[i])
-	}
-	var group sync.WaitGroup
-	for i := range n {
-		group.Go(func() {
-			s := []*Service{first, second}[i%2]
-			if _, err := s.VerifyCode(t.Context(), visitors[i], session.Session{}, ada,
-				codes[i]); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	group.Wait()
-	if got := count(t, db, `SELECT count(*) FROM sessions`); got != session.MaxPerUser {
-		t.Errorf("got %d sessions, want %d", got, session.MaxPerUser)
-	}
-	if got := count(t, db, `SELECT count(*) FROM users`); got != 1 {
-		t.Errorf("got %d users, want 1", got)
-	}
-}
-
 // A sign-in whose event cannot be written writes nothing, and its code stays valid.
 func TestSignIn_IsAtomic(t *testing.T) {
 	t.Parallel()
@@ -216,49 +185,5 @@ func TestSignOut_LocksTheUserBeforeTheChallenges(t *testing.T) {
 	}
 	if n := count(t, db, `SELECT count(*) FROM sessions`); n != 0 {
 		t.Errorf("got %d sessions, want none", n)
-	}
-}
-
-// The session of a token is revoked under all its tokens, by a sign-out with any of them, and no
-// other session is.
-func TestSignOut_RevokesAllTokensOfOneSession(t *testing.T) {
-	t.Parallel()
-	s, _ := newService(t, postgrestest.URL(t))
-	for _, which := range []string{"first", "current"} {
-		v, other := newVisitor("Firefox on Linux"), newVisitor("Safari on iPhone")
-		signIn := func(v visitor.Visitor, current session.Session) session.Session {
-			t.Helper()
-			request, err := s.RequestCode(t.Context(), v, current, ada, apps.Arrival{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			code := challenge.Code(s.Keys.Current(), request.Code)
-			in, err := s.VerifyCode(t.Context(), v, current, ada, code)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return in.Session
-		}
-		elsewhere := signIn(other, session.Session{})
-		first := signIn(v, session.Session{})
-		current := signIn(v, first)
-		if first.ID != current.ID || first.Token == current.Token {
-			t.Fatal("the step-up did not replace the token")
-		}
-
-		token := map[string]string{"first": first.Token, "current": current.Token}[which]
-		if err := s.SignOut(t.Context(), v, token); err != nil {
-			t.Fatal(err)
-		}
-
-		for name, token := range map[string]string{"first": first.Token, "current": current.Token} {
-			if _, err := s.Shared.Read(t.Context(), token); !errors.Is(err, session.ErrNone) {
-				t.Errorf("sign-out with the %s token: reading by the %s one: got %v, want ErrNone",
-					which, name, err)
-			}
-		}
-		if _, err := s.Shared.Read(t.Context(), elsewhere.Token); err != nil {
-			t.Errorf("sign-out with the %s token: the other session: %v", which, err)
-		}
 	}
 }

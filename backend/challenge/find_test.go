@@ -133,25 +133,6 @@ func TestFind_ReturnsTheNewestOpenChallengeOfTheBrowser(t *testing.T) {
 	wantFound(t, db, "no browser", Query{Purpose: SignIn}, "")
 }
 
-// A code is for one purpose: neither kind of query finds a challenge of the other kind.
-func TestFind_KeepsPurposesApart(t *testing.T) {
-	t.Parallel()
-	db := postgrestest.Pool(t, postgrestest.URL(t))
-	signIn := add(t, db, sample{created: time.Minute})
-	change := add(t, db, sample{purpose: ChangeEmail, session: noSession})
-
-	wantFound(t, db, "a sign-in", Query{Browser: ours, Purpose: SignIn}, signIn)
-	wantFound(t, db, "a sign-in with the id of a change",
-		Query{Browser: ours, ID: change, Purpose: SignIn}, "")
-	wantFound(t, db, "a change", Query{Browser: ours, Purpose: ChangeEmail, SessionID: noSession},
-		change)
-	wantFound(t, db, "a change with the id of a sign-in",
-		Query{Browser: ours, ID: signIn, Purpose: ChangeEmail, SessionID: noSession}, "")
-	wantFound(t, db, "a change of another session",
-		Query{Browser: ours, Purpose: ChangeEmail, SessionID: idleOne}, "")
-	wantFound(t, db, "a change without a session", Query{Browser: ours, Purpose: ChangeEmail}, "")
-}
-
 // The code of a step-up whose session was revoked leads to nothing: it is not pending and not sent
 // again. An attempt finds it only if no other challenge fits.
 func TestFindForGuess_FindsStepUpsOfRevokedSessionsLast(t *testing.T) {

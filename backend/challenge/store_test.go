@@ -5,7 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"sana/backend/keyring"
 	"sana/backend/postgres"
 	"sana/backend/test/postgrestest"
 
@@ -29,73 +28,6 @@ func wantLeft(t *testing.T, db *pgxpool.Pool, ids ...string) {
 	if !slices.Equal(left, ids) {
 		t.Errorf("got the challenges %v, want %v", left, ids)
 	}
-}
-
-func TestCancel_DeletesOneUnusedChallenge(t *testing.T) {
-	t.Parallel()
-	db := postgrestest.Pool(t, postgrestest.URL(t))
-	older := add(t, db, sample{created: 2 * time.Minute})
-	newer := add(t, db, sample{created: time.Minute, email: grace})
-	theirs := add(t, db, sample{browser: others})
-	cancel := func(q Query) {
-		t.Helper()
-		if err := Cancel(t.Context(), db, q); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	cancel(Query{Browser: ours, ID: theirs, Purpose: SignIn})
-	wantLeft(t, db, older, newer, theirs)
-	cancel(Query{Browser: ours, Purpose: SignIn})
-	wantLeft(t, db, older, theirs)
-	cancel(Query{Browser: ours, ID: older, Purpose: SignIn})
-	wantLeft(t, db, theirs)
-	cancel(Query{Browser: ours, Purpose: SignIn}) // there is none
-	wantLeft(t, db, theirs)
-
-	used := add(t, db, sample{consumed: time.Second})
-	cancel(Query{Browser: ours, Purpose: SignIn})
-	cancel(Query{Browser: ours, ID: used, Purpose: SignIn})
-	wantLeft(t, db, theirs, used)
-}
-
-// After sign-out nothing in the browser leads to a session: no open code, and no repeat of a used
-// one.
-func TestDropOfBrowser_DeletesOpenAndRepeatableChallenges(t *testing.T) {
-	t.Parallel()
-	db := postgrestest.Pool(t, postgrestest.URL(t))
-	kept := []string{
-		add(t, db, sample{consumed: 3 * time.Minute}),
-		add(t, db, sample{browser: others}),
-		add(t, db, sample{browser: others, consumed: time.Second}),
-	}
-	add(t, db, sample{})
-	add(t, db, sample{email: grace, tries: 5})
-	add(t, db, sample{expires: -time.Minute})
-	add(t, db, sample{consumed: time.Minute})
-	add(t, db, sample{purpose: StepUp, session: noSession})
-	add(t, db, sample{purpose: ChangeEmail, session: noSession})
-	err := postgres.InTx(t.Context(), db,
-		func(tx pgx.Tx) error { return DropOfBrowser(t.Context(), tx, ours) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantLeft(t, db, kept...)
-}
-
-func TestDropOfUser_DeletesChallengesOfUserAndAddress(t *testing.T) {
-	t.Parallel()
-	db := postgrestest.Pool(t, postgrestest.URL(t))
-	add(t, db, sample{})
-	add(t, db, sample{browser: others, consumed: time.Hour})
-	add(t, db, sample{email: grace, purpose: ChangeEmail, session: noSession})
-	kept := add(t, db, sample{email: grace})
-	err := postgres.InTx(t.Context(), db,
-		func(tx pgx.Tx) error { return DropOfUser(t.Context(), tx, someUser, ada) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	wantLeft(t, db, kept)
 }
 
 // A verification locks the challenge before the user, a deletion the user before the challenge.
@@ -144,38 +76,6 @@ func TestWithdrawAll_EndsOpenAndRepeatableCodes(t *testing.T) {
 	}
 	if n, err := InvalidateAll(t.Context(), db); n != 0 || err != nil {
 		t.Errorf("the second time: got %d (%v), want 0", n, err)
-	}
-}
-
-func TestRekey_ReplacesTheKeyOnce(t *testing.T) {
-	t.Parallel()
-	url := postgrestest.URL(t)
-	here, there := postgrestest.Pool(t, url), postgrestest.Pool(t, url)
-	id, used := add(t, here, sample{key: "gone"}),
-		add(t, here, sample{key: "gone", consumed: time.Minute})
-	before, err := ByID(t.Context(), here, id)
-	if err != nil || before.KeyID != "gone" || before.Verifier == nil {
-		t.Fatalf("got %+v (%v)", before, err)
-	}
-
-	if err := Rekey(t.Context(), here, before, keyring.Key{ID: "here"}); err != nil {
-		t.Fatal(err)
-	}
-	if err := Rekey(t.Context(), there, before, keyring.Key{ID: "there"}); err == nil {
-		t.Error("two instances replaced the code")
-	}
-	after, err := ByID(t.Context(), here, id)
-	if err != nil || after.KeyID != "here" || after.Verifier != nil {
-		t.Errorf("got the key %q and the verifier %x (%v), want here and none", after.KeyID,
-			after.Verifier, err)
-	}
-
-	spent, err := ByID(t.Context(), here, used)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := Rekey(t.Context(), here, spent, keyring.Key{ID: "here"}); err == nil {
-		t.Error("a used code was replaced")
 	}
 }
 

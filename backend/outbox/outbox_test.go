@@ -2,7 +2,6 @@ package outbox_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -342,47 +341,7 @@ func TestOutbox_AttemptsCountInACircle(t *testing.T) {
 	i.await(t, ref, "sent - 1 done")
 }
 
-var notice = outbox.Notice{
-	Template: "notice",
-	Email:    "ada@sana.example",
-	OldEmail: "old@sana.example",
-	NewEmail: "new@sana.example",
-	Language: "de",
-	Platform: `"Firefox" on <Linux>`,
-	IP:       "192.0.2.7",
-}
-
-func TestNotice_ReachesItsTemplate(t *testing.T) {
-	t.Parallel()
-	i := newInstance(t, newDatabase(t), newProvider())
-	composed := make(chan outbox.Notice, 1)
-	i.compose("notice", func(m outbox.Mail) (outbox.Composed, error) {
-		n, err := m.Notice()
-		composed <- n
-		return outbox.Composed{UsefulFor: time.Hour}, err
-	})
-	i.start(t)
-	err := postgres.InBatch(t.Context(), i.db, func(b *postgres.Batch) error {
-		i.EnqueueNotice(t.Context(), b, notice)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := receive(t, "the notice", composed); got != notice {
-		t.Errorf("got %+v, want %+v", got, notice)
-	}
-}
-
-// The index of the table's migration finds notices by their recipient.
-func TestNotice_ContentNamesTheRecipient(t *testing.T) {
-	t.Parallel()
-	var content map[string]string
-	err := json.Unmarshal(notice.Content(), &content)
-	if err != nil || content["email"] != notice.Email {
-		t.Errorf("got %v, %v", content, err)
-	}
-}
+var notice = outbox.Notice{Email: "ada@sana.example", IP: "192.0.2.7"}
 
 // An address must not outlive its mail.
 func TestNotice_ContentIsDeletedWithTheOutcome(t *testing.T) {

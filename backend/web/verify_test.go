@@ -64,9 +64,10 @@ var verifyScenarios = []scenario{
 		s.b.Get("/api/auth/session").Want(200)
 		wantSessions(s, 1)
 	}},
-	{"an invalid code costs no attempt at a used challenge", func(s scene) {
+	{"an invalid code costs no attempt at a used challenge, and no cancel ends it", func(s scene) {
 		code := s.b.GetCode(s.world, ada)
 		s.b.Verify(code).Want(200)
+		s.b.Delete("/api/auth/code").Want(204)
 		s.b.Verify("nonsense").Want(400, "invalid_code")
 		s.b.VerifyFor("nobody", code).Want(400, "invalid_email")
 		s.b.Verify(code).Want(200)
