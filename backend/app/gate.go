@@ -28,10 +28,10 @@ func newApps(cfg config.Config) (*apps.Current, error) {
 	return current, nil
 }
 
-// readApps reads APPS_FILE, nil if there is none. The error names every mistake with its line.
+// readApps reads APPS_FILE, if there is one. The error names every mistake with its line.
 func readApps(cfg config.Config) (*apps.Set, error) {
 	if cfg.AppsFile == "" {
-		return nil, nil
+		return &apps.Set{}, nil
 	}
 	set, err := ReadAppsFile(cfg.AppsFile, cfg.PublicURL, cfg.Env)
 	if err != nil {

@@ -3,6 +3,7 @@
 package apps
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -80,27 +81,16 @@ type group struct {
 const everyone = "everyone"
 
 // List returns the apps in the order of the file.
-func (s *Set) List() []*App {
-	if s == nil {
-		return nil
-	}
-	return slices.Clone(s.apps)
-}
+func (s *Set) List() []*App { return slices.Clone(s.apps) }
 
-// Find returns the app with an id. A nil set has none.
+// Find returns the app with an id.
 func (s *Set) Find(id string) (app *App, ok bool) {
-	if s == nil {
-		return nil, false
-	}
 	app, ok = s.byID[id]
 	return app, ok
 }
 
-// FindHost returns the app with a host as NormalizeHost returns it. A nil set has none.
+// FindHost returns the app with a host as NormalizeHost returns it.
 func (s *Set) FindHost(host string) (app *App, ok bool) {
-	if s == nil {
-		return nil, false
-	}
 	if app, ok = s.exact[host]; ok {
 		return app, true
 	}
@@ -124,11 +114,9 @@ func (s *Set) AllowsAnywhere(email string, now time.Time) bool { return len(s.Fo
 // no other.
 func (s *Set) Groups(email string) []string {
 	var names []string
-	if s != nil {
-		for _, g := range s.groups {
-			if g.members.matches(email) {
-				names = append(names, g.name)
-			}
+	for _, g := range s.groups {
+		if g.members.matches(email) {
+			names = append(names, g.name)
 		}
 	}
 	if names == nil {
@@ -149,11 +137,19 @@ func (r rule) matches(email string) bool {
 	return ok && (r.everyone || r.addresses[email] || r.domains[domain])
 }
 
-// Current is the set in use. It is safe for concurrent use; its zero value has no set.
+// Current is the set in use. It is safe for concurrent use; nil and the zero value have no apps.
 type Current struct{ set atomic.Pointer[Set] }
 
-// Load returns the set in use, nil if there is none.
-func (c *Current) Load() *Set { return c.set.Load() }
+// noApps is the set of a Current without one.
+var noApps Set
+
+// Load returns the set in use.
+func (c *Current) Load() *Set {
+	if c == nil {
+		return &noApps
+	}
+	return cmp.Or(c.set.Load(), &noApps)
+}
 
 // Store replaces the set in use.
 func (c *Current) Store(set *Set) { c.set.Store(set) }

@@ -1,8 +1,10 @@
 package apps
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"regexp"
 	"slices"
@@ -43,14 +45,18 @@ func Parse(text []byte, o Options) (*Set, error) {
 	if len(text) > maxFile {
 		return nil, fmt.Errorf("the file is larger than %d bytes", maxFile)
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var document, second yaml.Node
+	if err := decoder.Decode(&document); err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	p := &parser{options: o, set: &Set{
 		byID: map[string]*App{}, exact: map[string]*App{}, wild: map[string]*App{},
 	}}
-	p.parse(text, &document)
+	p.parse(&document)
+	if decoder.Decode(&second) == nil {
+		p.fail(&second, "a second document begins; a file has one")
+	}
 	if err := p.err(); err != nil {
 		return nil, err
 	}
@@ -91,18 +97,11 @@ func (p *parser) err() error {
 	return errors.Join(list...)
 }
 
-// parse reads the whole document. Unmarshal has read only the first one.
-func (p *parser) parse(text []byte, document *yaml.Node) {
+func (p *parser) parse(document *yaml.Node) {
 	if len(document.Content) == 0 {
 		p.fail(&yaml.Node{Line: 1}, "the file is empty; it needs the key apps")
 		return
 	}
-	decoder := yaml.NewDecoder(strings.NewReader(string(text)))
-	var first, second yaml.Node
-	if decoder.Decode(&first) == nil && decoder.Decode(&second) == nil {
-		p.fail(&second, "a second document begins; a file has one")
-	}
-
 	top := p.mapping(document.Content[0], "the file", "groups", "apps")
 	p.parseGroups(top["groups"])
 	if top["apps"] == nil {
@@ -376,38 +375,32 @@ func (p *parser) parseFresh(app *App, n *yaml.Node, what string) {
 }
 
 func (p *parser) parseUntil(app *App, n *yaml.Node, what string) {
-	text, ok := p.string(n, what)
-	if !ok {
-		return
-	}
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		app.Until = day.AddDate(0, 0, 1)
-		return
-	}
-	until, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		p.fail(n, "%s is %q; it must be a last day such as 2027-01-31 (in UTC), or a time such as "+
-			"2027-01-31T18:00:00Z",
-			what, text)
+	until, isDay := p.time(n, what, "last")
+	if isDay {
+		until = until.AddDate(0, 0, 1)
 	}
 	app.Until = until
 }
 
 func (p *parser) parseSince(app *App, n *yaml.Node, what string) {
+	app.Since, _ = p.time(n, what, "first")
+}
+
+// time returns a time, or the begin of a day in UTC. A mistake asks for the first or the last day.
+func (p *parser) time(n *yaml.Node, what, which string) (t time.Time, isDay bool) {
 	text, ok := p.string(n, what)
 	if !ok {
-		return
+		return time.Time{}, false
 	}
-	since, err := time.Parse(time.DateOnly, text)
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day, true
+	}
+	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		since, err = time.Parse(time.RFC3339, text)
+		p.fail(n, "%s is %q; it must be a %s day such as 2027-01-31 (in UTC), or a time such as "+
+			"2027-01-31T18:00:00Z", what, text, which)
 	}
-	if err != nil {
-		p.fail(n, "%s is %q; it must be a first day such as 2027-01-31 (in UTC), or a time such "+
-			"as 2027-01-31T18:00:00Z",
-			what, text)
-	}
-	app.Since = since
+	return t, false
 }
 
 func (p *parser) parseAccessKeys(app *App, n *yaml.Node, what string) {

@@ -58,7 +58,7 @@ func (s *Service) KeyApps(current session.Session) (list []*apps.App) {
 
 // AppName returns the name of an app, or its id if the apps file no longer has it.
 func (s *Service) AppName(id string) string {
-	if app, ok := s.apps().Find(id); ok {
+	if app, ok := s.Apps.Load().Find(id); ok {
 		return app.Name
 	}
 	return id
@@ -101,7 +101,7 @@ func (s *Service) CreateAccessKeyAsOperator(
 
 // validateKeyRequest validates a request and returns it with defaults.
 func (s *Service) validateKeyRequest(owner account.Account, r KeyRequest) (KeyRequest, error) {
-	app, ok := s.apps().Find(r.App)
+	app, ok := s.Apps.Load().Find(r.App)
 	if !ok || !app.AccessKeys || !app.Allows(owner.Email, time.Now()) || !s.inPostgres() {
 		return r, fault.New(fault.NotFound,
 			"There is no app of this name that the account may use and that accepts access keys.")

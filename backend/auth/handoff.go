@@ -27,7 +27,7 @@ import (
 func (s *Service) OpenHandoff(
 	ctx context.Context, v visitor.Visitor, current session.Session, arrival apps.Arrival,
 ) (ticket string, err error) {
-	app, ok := s.apps().FindHost(arrival.Host)
+	app, ok := s.Apps.Load().FindHost(arrival.Host)
 	if !ok {
 		return "", fault.New(fault.NotFound, "There is no app at this address.")
 	}
@@ -164,20 +164,12 @@ func (s *Service) SignOutFromApp(
 
 // MyApps returns the apps that the user of a session may use.
 func (s *Service) MyApps(current session.Session) []*apps.App {
-	return s.apps().For(current.User.Email, time.Now())
+	return s.Apps.Load().For(current.User.Email, time.Now())
 }
 
 // ArrivalApp returns the app from which a browser came, false if there is none.
 func (s *Service) ArrivalApp(arrival apps.Arrival) (*apps.App, bool) {
-	return s.apps().FindHost(arrival.Host)
-}
-
-// apps returns the current set of apps, nil without a gate.
-func (s *Service) apps() *apps.Set {
-	if s.Apps == nil {
-		return nil
-	}
-	return s.Apps.Load()
+	return s.Apps.Load().FindHost(arrival.Host)
 }
 
 // hashTicket returns the stored form of a ticket, so that a dump has no tickets.

@@ -17,7 +17,7 @@ type SignUp struct {
 func (s *Service) allowsSignUp(email string) bool {
 	_, domain, _ := strings.Cut(email, "@")
 	return s.SignUp.Open || slices.Contains(s.SignUp.Domains, domain) ||
-		s.SignUp.ByApps && s.apps().AllowsAnywhere(email, time.Now())
+		s.SignUp.ByApps && s.Apps.Load().AllowsAnywhere(email, time.Now())
 }
 
 // allowsAddress reports whether an account may change its address to this one. Closed sign-up does

@@ -96,7 +96,7 @@ func (s *Service) FindUserDetails(ctx context.Context, address string) (UserDeta
 	}
 	d := UserDetails{UserSummary: found[0]}
 	if d.BlockedAt == nil {
-		d.Apps = s.apps().For(email, time.Now())
+		d.Apps = s.Apps.Load().For(email, time.Now())
 	}
 	if s.inPostgres() {
 		if d.Devices, err = s.Shared.List(ctx, d.ID); err != nil {

@@ -61,7 +61,7 @@ type target struct {
 	db        *pgxpool.Pool
 	direct    *pgxpool.Pool // of MIGRATE_DATABASE_URL, if that is another address
 	publicURL *url.URL
-	apps      *apps.Set // nil without APPS_FILE
+	apps      []*apps.App // none without APPS_FILE
 	mailgun   *mailgun.Sender
 	smtp      *smtp.Sender
 }
@@ -81,8 +81,10 @@ func newTarget(ctx context.Context, d doctorCommand, in invocation) (*target, er
 	p.connect(ctx)
 	p.prepareMail()
 	if p.cfg.AppsFile != "" && p.is("APPS_FILE") {
-		p.apps, err = app.ReadAppsFile(p.cfg.AppsFile, p.cfg.PublicURL, p.cfg.Env)
-		p.fault("APPS_FILE", err)
+		set, err := app.ReadAppsFile(p.cfg.AppsFile, p.cfg.PublicURL, p.cfg.Env)
+		if p.fault("APPS_FILE", err); err == nil {
+			p.apps = set.List()
+		}
 	}
 	return p, nil
 }
@@ -188,11 +190,11 @@ func (p *target) gate(public doctor.Public) doctor.Gate {
 	g := doctor.Gate{
 		Public: public,
 		Addr:   p.cfg.GateAddr,
-		Apps:   len(p.apps.List()),
+		Apps:   len(p.apps),
 		Lookup: net.DefaultResolver.LookupHost,
 		Pool:   p.db,
 	}
-	for _, one := range p.apps.List() {
+	for _, one := range p.apps {
 		for _, host := range one.Hosts {
 			g.Hosts = append(g.Hosts, host.String())
 		}

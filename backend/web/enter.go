@@ -77,9 +77,6 @@ func (s *Server) atApp(
 
 // appOf returns the app with the host of a request.
 func (s *Server) appOf(request *fasthttp.Request) (app *apps.App, host string, ok bool) {
-	if s.Apps == nil {
-		return nil, "", false
-	}
 	if host, ok = apps.NormalizeHost(request.Header.Host()); !ok {
 		return nil, "", false
 	}
