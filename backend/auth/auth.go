@@ -84,13 +84,5 @@ func errContended(operation string) error {
 	return postgres.Error(operation, postgres.ErrContended)
 }
 
-// sessionLimits returns the timeouts of sessions.
-func (s *Service) sessionLimits() session.Limits {
-	if s.Shared != nil {
-		return s.Shared.Limits()
-	}
-	return s.Sealed.Limits()
-}
-
 // inPostgres reports whether sessions are rows.
 func (s *Service) inPostgres() bool { return s.Shared != nil }

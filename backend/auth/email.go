@@ -126,12 +126,8 @@ const spendChange = `
 	            WHEN EXISTS (SELECT FROM users WHERE users.email = challenges.email)
 	            THEN 'email_taken'
 	            ELSE 'email_changed' END,
-	        outcome_key_id = @outcome_key
-	    WHERE id = @id
-	      AND key_id = @key
-	      AND ` + string(challenge.IsOpen) + `
-	      AND NOT ` + string(challenge.IsBlocked) + `
-	      AND ` + string(throttle.NotFull) + `
+	        outcome_key_id = @outcome_key` + whereOpenAndNot +
+	string(challenge.IsBlocked) + `
 	    RETURNING outcome
 	)
 	SELECT outcome

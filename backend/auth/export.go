@@ -47,10 +47,11 @@ func (s *Service) Export(
 	if err != nil {
 		return nil, err
 	}
-	if err := s.spend(ctx, throttle.ExportsByAccount.Of(owner.ID)); err != nil {
+	e := &Export{Ends: time.Now().Add(throttle.ExportTime), accounts: s.Accounts}
+	budgets := s.Limits.Budgets(throttle.ExportsByAccount.Of(owner.ID))
+	if e.At, err = s.spendAll(ctx, budgets, errAccount); err != nil {
 		return nil, err
 	}
-	e := &Export{Ends: time.Now().Add(throttle.ExportTime), accounts: s.Accounts}
 	if e.Sessions, e.SessionsComplete, err = s.Sessions(ctx, v, current); err != nil {
 		return nil, err
 	}
@@ -68,9 +69,6 @@ func (s *Service) Export(
 	err = postgres.InTx(ctx, s.DB, func(tx pgx.Tx) (err error) {
 		if e.Account, err = s.Accounts.Lock(ctx, tx, owner.ID); err != nil {
 			return err
-		}
-		if err = tx.QueryRow(ctx, `SELECT now()`).Scan(&e.At); err != nil {
-			return postgres.Error("read the time", err)
 		}
 		if e.Codes, err = challenge.List(ctx, tx, e.Account.ID, e.Account.Email); err != nil {
 			return err

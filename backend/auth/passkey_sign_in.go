@@ -21,30 +21,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PasskeyRequest has the options with which a browser requests a passkey from its authenticators.
-type PasskeyRequest struct {
-	Challenge []byte
-	RPID      string
-	// Allowed are the ids of the passkeys of the user; empty for a sign-in, to reveal nothing.
-	Allowed [][]byte
-}
-
 // RequestPasskey creates a challenge for a browser. Without a session it is for a sign-in of any
-// user; with one it is for a step-up with a passkey of the session's user. Nothing is written.
+// user; with one it is for a step-up with a passkey of the session's user. allowed are the ids of
+// the passkeys of the user; none for a sign-in, to reveal nothing. Nothing is written.
 //
 // It returns fault.BrowserTokenMissing, and fault.NotFound if this PUBLIC_URL cannot have passkeys
 // or the session's user has none.
 func (s *Service) RequestPasskey(
 	ctx context.Context, v visitor.Visitor, current session.Session,
-) (PasskeyRequest, error) {
+) (challenge []byte, allowed [][]byte, err error) {
 	if !s.Passkeys.Exists() {
-		return PasskeyRequest{}, errNoPasskeysHere()
+		return nil, nil, errNoPasskeysHere()
 	}
 	if v.Browser == "" {
-		return PasskeyRequest{}, errBrowserTokenMissing()
+		return nil, nil, errBrowserTokenMissing()
 	}
 	binding := passkey.Binding{Purpose: passkey.SignIn, Browser: v.Browser}
-	request := PasskeyRequest{RPID: s.Passkeys.ID}
 	if current.ID != "" {
 		own, err := s.ownPasskeys(ctx, s.DB, current.User.ID)
 		if err == nil && len(own) == 0 {
@@ -53,16 +45,15 @@ func (s *Service) RequestPasskey(
 		switch {
 		case fault.Is(err, fault.NotSignedIn): // a session in a cookie can outlive its account
 		case err != nil:
-			return PasskeyRequest{}, err
+			return nil, nil, err
 		case len(own) == 0:
-			return PasskeyRequest{}, fault.New(fault.NotFound, "Your account has no passkey.")
+			return nil, nil, fault.New(fault.NotFound, "Your account has no passkey.")
 		default:
-			binding.Purpose, binding.SessionID, request.Allowed = passkey.StepUp, current.ID, own
+			binding.Purpose, binding.SessionID, allowed = passkey.StepUp, current.ID, own
 		}
 	}
-	var err error
-	request.Challenge, err = s.newPasskeyChallenge(ctx, binding)
-	return request, err
+	challenge, err = s.newPasskeyChallenge(ctx, binding)
+	return challenge, allowed, err
 }
 
 func errNoPasskeysHere() error {

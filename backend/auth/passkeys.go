@@ -22,10 +22,8 @@ import (
 
 // NewPasskeyRequest has the options with which a browser creates a passkey.
 type NewPasskeyRequest struct {
-	Challenge  []byte
-	RPID       string
-	UserHandle []byte
-	Owner      account.Account
+	Challenge []byte
+	Owner     account.Account
 	// Existing are the ids of the user's passkeys: an authenticator with one creates no other.
 	Existing [][]byte
 }
@@ -53,8 +51,7 @@ func (s *Service) RequestNewPasskey(
 	if len(list) >= passkey.MaxPerUser {
 		return NewPasskeyRequest{}, errTooManyPasskeys()
 	}
-	request := NewPasskeyRequest{RPID: s.Passkeys.ID, UserHandle: passkey.UserHandle(owner.ID),
-		Owner: owner}
+	request := NewPasskeyRequest{Owner: owner}
 	for _, p := range list {
 		request.Existing = append(request.Existing, p.ID)
 	}

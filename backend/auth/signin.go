@@ -44,7 +44,8 @@ const (
 	    SET consumed_at = now(),
 	        outcome = CASE WHEN ` + recoveryRequired + `
 	                       THEN 'recovery_required' ELSE 'signed_in' END,
-	        outcome_key_id = @outcome_key` + whereOpen + `
+	        outcome_key_id = @outcome_key` + whereOpenAndNot +
+		string(challenge.IsAddressBlocked) + `
 	    RETURNING email, outcome
 	),
 	person AS (
@@ -64,7 +65,8 @@ const (
 	        outcome = CASE WHEN ` + recoveryRequired + ` THEN 'recovery_required'
 	                       WHEN EXISTS (SELECT FROM users WHERE users.email = challenges.email)
 	                       THEN 'signed_in' ELSE 'sign_up_closed' END,
-	        outcome_key_id = @outcome_key` + whereOpen + `
+	        outcome_key_id = @outcome_key` + whereOpenAndNot +
+		string(challenge.IsAddressBlocked) + `
 	    RETURNING email, outcome
 	),
 	person AS (
@@ -76,12 +78,13 @@ const (
 	    RETURNING users.id, users.email, users.name, users.created_at
 	),`
 
-	whereOpen = `
+	// whereOpenAndNot precedes the condition of a blocked user.
+	whereOpenAndNot = `
 	    WHERE id = @id
 	      AND key_id = @key
 	      AND ` + string(challenge.IsOpen) + `
-	      AND NOT ` + string(challenge.IsAddressBlocked) + `
-	      AND ` + string(throttle.NotFull)
+	      AND ` + string(throttle.NotFull) + `
+	      AND NOT `
 
 	signIn = `
 	issued AS (` + insertSession + `
@@ -320,7 +323,7 @@ func (s *Service) revokeSurplus(
 
 // sessionArgs adds the arguments of the statements that create or renew a session.
 func (s *Service) sessionArgs(args pgx.NamedArgs, v visitor.Visitor, next session.Session) {
-	limits := s.sessionLimits()
+	limits := s.Store().Limits()
 	args["token_key"], _ = session.Key(next.Token)
 	args["session_id"] = next.ID
 	args["user_agent"] = session.Printable(v.UserAgent, 256)
@@ -340,7 +343,7 @@ func newSeed() string {
 
 // finish sets the times that depend on the time of the sign-in; in a cookie it seals the session.
 func (s *Service) finish(next session.Session, at time.Time) (session.Session, error) {
-	limits := s.sessionLimits()
+	limits := s.Store().Limits()
 	next.User.SignedInAt, next.ExpiresAt = at, at.Add(limits.MaxAge)
 	if s.inPostgres() {
 		next.CookieMaxAge = session.CookieMaxAge(limits.MaxAge)

@@ -27,12 +27,8 @@ const stepUpByCode = `
 	    SET consumed_at = now(),
 	        outcome = CASE WHEN ` + recoveryRequired +
 	` THEN 'recovery_required' ELSE 'signed_in' END,
-	        outcome_key_id = @outcome_key
-	    WHERE id = @id
-	      AND key_id = @key
-	      AND ` + string(challenge.IsOpen) + `
-	      AND NOT ` + string(challenge.IsBlocked) + `
-	      AND ` + string(throttle.NotFull) + `
+	        outcome_key_id = @outcome_key` + whereOpenAndNot +
+	string(challenge.IsBlocked) + `
 	    RETURNING email, user_id, session_id, outcome
 	),`
 
@@ -193,6 +189,6 @@ func (s *Service) renew(ctx context.Context, r renewal) (SignedIn, error) {
 		return SignedIn{}, err
 	}
 	renewed.Token = r.next.Token
-	renewed.CookieMaxAge = session.CookieMaxAge(s.sessionLimits().MaxAge)
+	renewed.CookieMaxAge = session.CookieMaxAge(s.Store().Limits().MaxAge)
 	return SignedIn{Session: renewed}, nil
 }

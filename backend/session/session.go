@@ -21,6 +21,8 @@ type Store interface {
 	// If there is no session, the error is ErrNone; it is an *Ended if the store knows the reason.
 	// Any other error means that the store is unavailable, and nothing is known about the token.
 	Read(ctx context.Context, token string) (Session, error)
+	// Limits returns the timeouts of the sessions.
+	Limits() Limits
 }
 
 // ErrNone is returned for every token without a session: absent, malformed, expired, revoked or

@@ -85,14 +85,14 @@ func (s *Server) requestPasskey(ctx context.Context, c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	made, err := s.Auth.RequestPasskey(ctx, s.visitor(c), current)
+	challenge, allowed, err := s.Auth.RequestPasskey(ctx, s.visitor(c), current)
 	if err != nil {
 		return err
 	}
 	return sendJSON(c, requestOptions{
-		Challenge: base64URL(made.Challenge), RPID: made.RPID, Timeout: ceremonyTimeout,
+		Challenge: base64URL(challenge), RPID: s.Auth.Passkeys.ID, Timeout: ceremonyTimeout,
 		UserVerification: isRequired,
-		AllowCredentials: referencesTo(made.Allowed),
+		AllowCredentials: referencesTo(allowed),
 	})
 }
 
@@ -123,9 +123,10 @@ func (s *Server) requestNewPasskey(
 	}
 	options := creationOptions{
 		Challenge: base64URL(made.Challenge),
-		RP:        relyingParty{ID: made.RPID, Name: made.RPID},
+		RP:        relyingParty{ID: s.Auth.Passkeys.ID, Name: s.Auth.Passkeys.ID},
 		User: credentialUser{
-			ID: base64URL(made.UserHandle), Name: made.Owner.Email, DisplayName: made.Owner.Email,
+			ID:   base64URL(passkey.UserHandle(made.Owner.ID)),
+			Name: made.Owner.Email, DisplayName: made.Owner.Email,
 		},
 		Timeout:            ceremonyTimeout,
 		ExcludeCredentials: referencesTo(made.Existing),
