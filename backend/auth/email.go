@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"time"
 
 	"sana/backend/account"
 	"sana/backend/challenge"
@@ -89,7 +90,8 @@ func (s *Service) CancelEmailChange(
 // or the newest if address is "". The right code changes the address, revokes all other sessions of
 // the user, because a reader of the old mailbox may have one, and sends a mail to both addresses.
 // It is not a fresh sign-in. Errors are those of VerifyCode, fault.NotSignedIn, and
-// fault.EmailTaken, after the right code only. Like VerifyCode it can be repeated.
+// fault.EmailTaken, after the right code only. Like VerifyCode it can be repeated. It returns when
+// other instances show the new address, unless the database is slow.
 func (s *Service) VerifyEmailChange(
 	ctx context.Context, v visitor.Visitor, current session.Session, address, code string,
 ) (EmailChange, error) {
@@ -108,6 +110,12 @@ func (s *Service) VerifyEmailChange(
 		changed, err = s.changedEmail(ctx, g, outcome, current)
 		return err
 	})
+	if err == nil && s.inPostgres() {
+		select {
+		case <-time.After(session.PollTime): // the page reads its session next, at any instance
+		case <-ctx.Done():
+		}
+	}
 	return changed, err
 }
 

@@ -21,6 +21,10 @@ const (
 	maxRevocations = 10_000
 )
 
+// PollTime is the time in which instances poll a committed change of sessions, unless the database
+// is slow.
+const PollTime = pollInterval + 50*time.Millisecond
+
 // revocationListener polls the revocation log and grants the cache its leases. It has its own
 // connection, so that a busy pool does not delay it. One goroutine uses it.
 type revocationListener struct {

@@ -217,11 +217,11 @@ var reserved struct {
 
 // FreePort returns a free port, below those that the system uses for outgoing connections. A UDP
 // socket, 20,000 ports higher, reserves it until this process ends: packages are tested side by
-// side.
+// side. The tests of the pages use ports from 20,000 on.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 100 {
-		port := 10_000 + rand.IntN(20_000)
+		port := 10_000 + rand.IntN(10_000)
 		socket, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port+20_000))
 		if err != nil {
 			continue
