@@ -40,8 +40,9 @@ const options = /** @type {const} */ ({
   'without-growth': { type: 'boolean' },
 })
 
-async function main() {
-  const chosen = choose()
+/** @param {string[]} args */
+async function main(args) {
+  const chosen = choose(args)
   await prepare()
   await provideWrk()
   const gunicorn = await provideGunicorn()
@@ -97,9 +98,10 @@ async function buildOAuth2Proxy() {
   return output
 }
 
-function choose() {
+/** @param {string[]} args */
+function choose(args) {
   try {
-    return parseArgs({ options }).values
+    return parseArgs({ args, options }).values
   } catch (error) {
     throw new Problem(
       `${error.message}. The options are --json FILE, --without-growth, --only PARTS and --quick.`,

@@ -9,8 +9,8 @@ import { Problem, runMain } from './lib/problem.mjs'
 import { mustRun, run } from './lib/processes.mjs'
 import { startTestPostgres } from './lib/test-postgres.mjs'
 
-async function main() {
-  const wanted = process.argv[2] ?? ''
+/** @param {string[]} args */
+async function main([wanted = '']) {
   await prepare()
   const packages = [...goldenTests()].filter(([path]) => path.includes(wanted))
   if (packages.length === 0)

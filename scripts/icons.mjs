@@ -9,9 +9,10 @@ import { prepare } from './lib/prepare.mjs'
 import { runMain } from './lib/problem.mjs'
 
 const published = join(root, 'frontend/public')
-const folder = process.argv.includes('--write') ? published : join(dataDir, 'icons')
 
-async function main() {
+/** @param {string[]} args */
+async function main(args) {
+  const folder = args.includes('--write') ? published : join(dataDir, 'icons')
   await prepare()
   const icon = readFileSync(join(published, 'favicon.svg'), 'utf8')
   mkdirSync(folder, { recursive: true })

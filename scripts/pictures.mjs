@@ -21,8 +21,10 @@ const readme = ['sign-in/with-passkeys', 'code/mail-delivered']
 /** Widths on a sheet, which should fit on a screen. */
 const thumbnail = { phone: 240, desktop: 480 }
 
-async function main() {
+/** @param {string[]} args */
+async function main(args) {
   const { values, positionals } = parseArgs({
+    args,
     options: { language: { type: 'string', default: 'en' }, readme: { type: 'boolean' } },
     allowPositionals: true,
   })

@@ -17,8 +17,8 @@ const target = join(dataDir, 'release')
  * @typedef {{ type: string, name: string, version: string, purl: string }} Component
  */
 
-async function main() {
-  const tag = process.argv[2] ?? ''
+/** @param {string[]} args */
+async function main([tag = '']) {
   const notes = releaseNotes(tag)
   await prepare()
   await buildSpa()

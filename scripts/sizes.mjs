@@ -5,11 +5,12 @@ import { prepare } from './lib/prepare.mjs'
 import { runMain } from './lib/problem.mjs'
 import { checkSizes, recordSizes } from './lib/sizes.mjs'
 
-async function main() {
+/** @param {string[]} args */
+async function main(args) {
   await prepare()
   await buildSpa()
   console.log(checkSizes())
-  if (process.argv.includes('--write')) recordSizes()
+  if (args.includes('--write')) recordSizes()
   return 0
 }
 

@@ -73,9 +73,10 @@ const firstWalk = 'e2e/sign-in.spec.ts'
  * @typedef {import('./lib/steps.mjs').Step & { parts: string[], form?: 'long' | 'short' }} PartStep
  */
 
-async function main() {
+/** @param {string[]} args */
+async function main(args) {
   listenForInterrupts()
-  const { all, install, chosen, options } = parse(process.argv.slice(2))
+  const { all, install, chosen, options } = parse(args)
   if (chosen === '--help' || chosen === '-h') {
     console.log(usage)
     return 0

@@ -1,5 +1,6 @@
 // Errors that the developer can correct are one line; unexpected errors keep their stack.
 
+import { basename } from 'node:path'
 import { interrupted } from './interrupt.mjs'
 
 /** An error with a message for the developer: the cause and the remedy. */
@@ -7,7 +8,8 @@ export class Problem extends Error {}
 
 /**
  * Runs a script's main function and exits with the code that it returns.
- * @param {() => Promise<number>} main returns the exit code
+ * @param {(args: string[]) => Promise<number>} main takes the arguments, if it has a parameter for
+ *   them, and returns the exit code
  * @param {number} [whenInterrupted] the exit code after Ctrl-C
  */
 export async function runMain(main, whenInterrupted = 130) {
@@ -15,7 +17,10 @@ export async function runMain(main, whenInterrupted = 130) {
   process.stdout.on('error', () => {})
   process.stderr.on('error', () => {})
   try {
-    process.exit(await main())
+    const [script, ...args] = process.argv.slice(1)
+    if (main.length === 0 && args.length > 0)
+      throw new Problem(`${basename(script)} takes no arguments, but got: ${args.join(' ')}`)
+    process.exit(await main(args))
   } catch (error) {
     if (interrupted.aborted) process.exit(whenInterrupted)
     console.error(error instanceof Problem ? `\n${error.message}` : inOneLine(error))
