@@ -190,8 +190,12 @@ func sources(t *testing.T) []source {
 	return list
 }
 
+// untracked are folders that are not part of the repository. Other tests write some of them at the
+// same time.
+var untracked = []string{"node_modules", "test-results", "playwright-report", ".data", ".git"}
+
 // walk visits the files of the repository by their names and their paths below it. It skips test
-// data, dependencies, and the folders below it that isSkipped selects.
+// data, hidden and untracked folders, and those that isSkipped selects.
 func walk(t *testing.T, isSkipped func(dir string) bool, visit func(name, below string) error) {
 	t.Helper()
 	const root = "../../.."
@@ -200,8 +204,8 @@ func walk(t *testing.T, isSkipped func(dir string) bool, visit func(name, below 
 		switch {
 		case err != nil || name == root:
 			return err
-		case entry.IsDir() && (base[0] == '.' || base == "node_modules" || base == "testdata" ||
-			isSkipped(name)):
+		case entry.IsDir() && (base[0] == '.' || base == "testdata" ||
+			slices.Contains(untracked, base) || isSkipped(name)):
 			return filepath.SkipDir
 		case entry.IsDir():
 			return nil

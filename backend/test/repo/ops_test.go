@@ -95,8 +95,7 @@ func TestOps_NoRecipeLetsClientsBypassTheProxy(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if entry.IsDir() &&
-			slices.Contains([]string{"node_modules", ".git", ".data"}, entry.Name()) {
+		if entry.IsDir() && slices.Contains(untracked, entry.Name()) {
 			return fs.SkipDir
 		}
 		if slices.Contains([]string{".md", ".yaml", ".yml"}, filepath.Ext(path)) {
