@@ -1,6 +1,6 @@
 // Another release of Sana, pages and program, built from source: the newest one recorded in
-// backend/test/chaos, or, without one, the current sources with other names for all scripts of
-// the pages.
+// backend/test/chaos, or the current sources if the history has none. All scripts of its pages have
+// other names than those of this release, also if the sources are the same.
 import {
   cpSync,
   mkdtempSync,
@@ -37,9 +37,10 @@ export async function buildAnotherRelease(): Promise<Release> {
   const folder = mkdtempSync(join(tmpdir(), 'sana-release-'))
   const tree = join(folder, 'tree')
   const commit = releasesBefore().at(-1)
-  if (!commit) copySources(tree)
-  else if (!(await checkOut(commit, sources, tree)))
-    throw new Error(`${commit} is not in the history of this checkout`)
+  if (!(commit && (await checkOut(commit, sources, tree)))) {
+    for (const name of sources) cpSync(join(root, name), join(tree, name), { recursive: true })
+  }
+  renameScripts(join(tree, 'frontend/src'))
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
   const vite = join(tree, 'node_modules/vite/bin/vite.js')
   const env = { ...process.env, NODE_ENV: 'production' }
@@ -52,10 +53,8 @@ export async function buildAnotherRelease(): Promise<Release> {
   return { program, remove: () => rmSync(folder, { recursive: true }) }
 }
 
-/** Copies the sources and changes each module of the pages, and so the name of each script. */
-function copySources(tree: string): void {
-  for (const name of sources) cpSync(join(root, name), join(tree, name), { recursive: true })
-  const pages = join(tree, 'frontend/src')
+/** Changes each module of the pages, and so the name of each script. */
+function renameScripts(pages: string): void {
   for (const name of readdirSync(pages, { recursive: true, encoding: 'utf8' })) {
     const file = join(pages, name)
     if (/\.tsx?$/.test(name) && !name.endsWith('.d.ts'))
