@@ -3,7 +3,7 @@ import { type Responses, refused, type State } from '../../shared/testing/states
 
 type Shows = State['shows']
 const none = refused(404, 'no_recovery')
-const waits = { now: serverTime(0), ends_at: serverTime(86_400) }
+const waits = { now: serverTime(0), ends_at: serverTime(72_000) }
 
 const page = (
   name: string,
