@@ -145,8 +145,7 @@ func (s *Service) setBlocked(
 	return b, err
 }
 
-// setBlockedTx returns fault.NotFound if the account has another address now, and fault.NotSignedIn
-// if it was deleted.
+// setBlockedTx returns fault.NotFound if the account has another address now, or was deleted.
 func (s *Service) setBlockedTx(
 	ctx context.Context, tx pgx.Tx, user account.Account, blocked bool,
 ) (Blocking, error) {
@@ -157,10 +156,10 @@ func (s *Service) setBlockedTx(
 		return Blocking{}, postgres.Error("block account", err)
 	}
 	owner, err := s.Accounts.Lock(ctx, tx, user.ID)
-	if err != nil {
+	if ignoreDeleted(err) != nil {
 		return Blocking{}, err
 	}
-	if owner.Email != user.Email {
+	if err != nil || owner.Email != user.Email {
 		return Blocking{}, account.ErrUnknown()
 	}
 

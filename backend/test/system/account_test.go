@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sana/backend/session"
 	"sana/backend/test/harness"
 )
 
@@ -45,6 +46,21 @@ func TestEmailChange_OneOfTwoAccountsGetsTheAddress(t *testing.T) {
 	w.AwaitMails(t)
 	harness.WantEqual(t, "mails about it",
 		w.Count(t, `SELECT count(*) FROM mails WHERE template = 'address_changed'`), 20)
+}
+
+// The page reads its session right after the change, at any instance. The response waits until they
+// have polled for changes.
+func TestEmailChange_AnswersWhenInstancesHavePolled(t *testing.T) {
+	t.Parallel()
+	w := harness.NewWorld(t)
+	b := w.Start(t).Open(t)
+	b.SignIn(w, ada)
+	code := b.ChangeCode(w, "moved@sana.example")
+	began := time.Now()
+	b.VerifyChange(code).Want(http.StatusOK)
+	if took := time.Since(began); took < session.PollTime {
+		t.Errorf("the response came after %s, want at least %s", took, session.PollTime)
+	}
 }
 
 // A first sign-in with an address, while an account is changed to it.
